@@ -1,0 +1,120 @@
+# Every target makes the environment it needs: a plain Python 3.11 or newer with pip is enough.
+# `make` alone lists the targets. Running one twice is safe; what is up to date is not made again.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name))))
+VENV   ?= .venv
+OLDEST ?= .venv-oldest
+JOBS   ?= auto
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+JUNIT  := build/junit
+PYTEST := -m pytest -n $(JOBS) --dist loadgroup
+
+# One thread per process: the tests run in parallel already, and bytes and answers must not depend on it.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+say = @sed -n 's/^$@:.*\#\# /==> $@: /p' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: help install demo test test-fast test-oldest lint format docs bench vectors vocabulary compat wheel clean
+
+help: ## list the targets and what each does
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r name text; do \
+	  printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+# --- environments: a stamp is newer than pyproject.toml exactly when its environment is up to date ---
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "no Python found: install Python 3.11 or newer" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	"$(PYTHON)" -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(PIP) install --upgrade 'pip>=25.1'
+	$(PIP) install --editable '.[all]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install --group dev
+	@touch $@
+
+$(OLDEST)/.installed: pyproject.toml requirements-oldest.txt
+	@test -x $(OLDEST)/bin/python || "$(PYTHON)" -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check --quiet install --requirement requirements-oldest.txt \
+	  --editable '.[sklearn,pandas]' --group test
+	@touch $@
+
+install: $(VENV)/.installed-dev ## make .venv with Amber, its extras and the developers' tools
+	$(say)
+
+# --- the main job ---
+
+demo: $(VENV)/.installed ## train, save, verify, reload, predict, tamper: the guided tour on real data
+	$(say)
+	@$(BIN)/amber demo
+
+# --- proof ---
+
+test: $(VENV)/.installed-dev ## run every test, the fast ones first and the slow ones last
+	$(say)
+	@mkdir -p build
+	@$(BIN)/python $(PYTEST) --junitxml=$(JUNIT)-newest.xml
+
+test-fast: $(VENV)/.installed-dev ## run the tests that are not marked slow
+	$(say)
+	@$(BIN)/python $(PYTEST) -m "not slow"
+
+test-oldest: $(OLDEST)/.installed ## run the compat and contract tests on the oldest supported libraries
+	$(say)
+	@mkdir -p build
+	@$(OLDEST)/bin/python $(PYTEST) tests/compat tests/contract --junitxml=$(JUNIT)-oldest.xml
+
+lint: $(VENV)/.installed-dev ## check style, format, types and who imports whom
+	$(say)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev ## rewrite the sources in the house format
+	$(say)
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed-dev ## build the documentation into site/, every warning an error
+	$(say)
+	@$(BIN)/python scripts/write_reference.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+bench: $(VENV)/.installed-dev ## measure size and speed beside pickle, joblib, cloudpickle and skops
+	$(say)
+	@$(BIN)/python -m benchmarks
+
+# --- generated files that live in the repository ---
+
+vectors: $(VENV)/.installed-dev ## write spec/vectors again from tools/make_vectors.py
+	$(say)
+	@$(BIN)/python tools/make_vectors.py
+
+vocabulary: $(VENV)/.installed-dev ## write the vocabulary again from tools/make_vocabulary.py
+	$(say)
+	@$(BIN)/python tools/make_vocabulary.py
+
+compat: $(VENV)/.installed-dev $(OLDEST)/.installed ## write the artifacts of this format version under tests/compat
+	$(say)
+	@$(BIN)/python tools/make_compat.py
+	@$(OLDEST)/bin/python tools/make_compat.py
+
+wheel: $(VENV)/.installed-dev ## build the wheel into dist/
+	$(say)
+	@$(PIP) wheel . --no-deps --wheel-dir dist
+
+clean: ## remove what builds and tests left behind (not the environments)
+	$(say)
+	@rm -rf build dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,63 @@
+"""Amber: one code-free file that proves it still computes the same thing.
+
+save:   object -> adapters (vocabulary) -> tree -> cases recorded on the rebuilt copy -> archive -> bytes
+load:   bytes -> archive (step 1 container, 3 manifest, 4 digests) -> tree -> audit of names and values (step 6)
+        -> adapters (closed vocabulary) -> object -> cases (step 9: the same answers?)
+
+`save`, `load`, `verify`, `diff` build models and live in `amber.models`; `inspect`, `check`, `pack` and `unpack` never do and
+live in `amber.vault`. Importing `amber` costs the standard library only; everything else is imported when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from amber.errors import AmberError as AmberError
+    from amber.errors import AmberWarning as AmberWarning
+    from amber.models.diff import Difference as Difference
+    from amber.models.diff import diff as diff
+    from amber.models.load import load as load
+    from amber.models.redact import redact as redact
+    from amber.models.save import save as save
+    from amber.models.verify import verify as verify
+    from amber.policy import Policy as Policy
+    from amber.report import Report as Report
+    from amber.vault.inspect import Info as Info
+    from amber.vault.inspect import inspect as inspect
+    from amber.vault.pack import pack as pack
+    from amber.vault.pack import unpack as unpack
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AmberError": "amber.errors",
+    "AmberWarning": "amber.errors",
+    "Difference": "amber.models.diff",
+    "Info": "amber.vault.inspect",
+    "Policy": "amber.policy",
+    "Report": "amber.report",
+    "diff": "amber.models.diff",
+    "inspect": "amber.vault.inspect",
+    "load": "amber.models.load",
+    "pack": "amber.vault.pack",
+    "redact": "amber.models.redact",
+    "save": "amber.models.save",
+    "unpack": "amber.vault.pack",
+    "verify": "amber.models.verify",
+}
+__all__ = [*sorted(_HOMES), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'amber' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

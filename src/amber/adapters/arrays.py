@@ -1,0 +1,86 @@
+"""Array nodes and tensors to NumPy arrays and back, without copying where the memory allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from amber.errors import SaveError
+from amber.tree import dtypes, nodes
+from amber.tree.nodes import Tensor, Tree
+
+
+def numpy_dtype(tree: Tree, dtype: str | int) -> np.dtype[Any]:
+    """Return the NumPy dtype of a node's dtype field: a string, or the index of a `structured` node."""
+    if isinstance(dtype, str):
+        return np.dtype(dtype)
+    node = tree.nodes[dtype]
+    assert isinstance(node, nodes.Structured)
+    formats = [
+        (numpy_dtype(tree, field[1]), tuple(field[3])) if field[3] else numpy_dtype(tree, field[1])
+        for field in node.fields
+    ]
+    spec = {
+        "names": [field[0] for field in node.fields],
+        "formats": formats,
+        "offsets": [field[2] for field in node.fields],
+        "itemsize": node.itemsize,
+    }
+    return np.dtype(spec, align=node.aligned)  # type: ignore[call-overload,no-any-return]
+
+
+def as_array(tree: Tree, node: nodes.Array) -> np.ndarray[Any, Any]:
+    """Return the array of an `array` node: a view of the tensor's memory, writeable if that is."""
+    dtype = numpy_dtype(tree, node.dtype)
+    shape = tuple(node.shape)
+    if node.tensor is None:
+        return np.empty(shape, dtype, order=node.order)
+    data = tree.tensors[node.tensor].data
+    if node.order == "F":
+        return np.ndarray(shape[::-1], dtype, buffer=data).T
+    return np.ndarray(shape, dtype, buffer=data)
+
+
+def as_column(tree: Tree, node: nodes.Numbers) -> np.ndarray[Any, Any]:
+    """Return the values of a `numbers` node as a one-dimensional array view."""
+    tensor = tree.tensors[node.tensor]
+    return np.ndarray(tensor.shape, np.dtype(node.dtype), buffer=tensor.data)
+
+
+def dtype_string(dtype: np.dtype[Any], where: str = "") -> str:
+    """Return the canonical string of a dtype without fields (`<f8`); native byte order is written `<` or `|`.
+
+    Raises:
+        SaveError: `dtype-refused`: long doubles and dtypes that have no portable form.
+    """
+    text = dtype.str
+    if text[0] == "=":
+        text = "<" + text[1:]
+    try:
+        dtypes.carrier(text)
+    except Exception as error:
+        raise SaveError(
+            "dtype-refused",
+            f"dtype {dtype} has no portable form",
+            where=where,
+            hint="convert the array, for example with .astype('float64')",
+        ) from error
+    return text
+
+
+def to_tensor(array: np.ndarray[Any, Any], order: str, dtype: str | None, itemsize: int) -> Tensor:
+    """Return the tensor of an array with at least one byte; copies only where the memory is not contiguous.
+
+    Args:
+        array: The array; exact ndarray.
+        order: C or F; for F the C-ordered transpose is stored.
+        dtype: Its dtype string, or None for a structured dtype.
+        itemsize: Bytes of one item.
+    """
+    stored = array.T if order == "F" else array
+    stored = np.ascontiguousarray(stored).reshape(stored.shape)
+    kind = dtypes.by_width(itemsize) if dtype is None else dtypes.carrier(dtype)
+    # `view` works for every dtype without Python objects, datetimes and structured ones included
+    flat = stored.reshape(-1).view(np.uint8)
+    return Tensor(kind.type, (*stored.shape, *kind.tail), memoryview(flat))

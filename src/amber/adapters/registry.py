@@ -1,0 +1,29 @@
+"""Which adapter serves which library: a closed table of names, imported when a type of theirs is first met."""
+
+from __future__ import annotations
+
+import importlib
+from functools import lru_cache
+from typing import cast
+
+from amber.adapters.protocol import Adapter
+
+# library (as the vocabulary names it) -> module that holds `ADAPTER`
+_MODULES = {
+    "python": "amber.adapters.python",
+    "numpy": "amber.adapters.numpy",
+    "scipy": "amber.adapters.scipy",
+    "pandas": "amber.adapters.pandas",
+    "scikit-learn": "amber.adapters.sklearn",
+}
+
+
+@lru_cache(maxsize=None)
+def adapter(library: str) -> Adapter:
+    """Return the adapter of a library named in the vocabulary."""
+    return cast("Adapter", importlib.import_module(_MODULES[library]).ADAPTER)
+
+
+def adapters() -> list[Adapter]:
+    """Return all adapters (the contract suite runs over them)."""
+    return [adapter(library) for library in _MODULES]

@@ -1,0 +1,56 @@
+"""Digests of members: BLAKE3 says whether one is damaged, the SHA-256 root says which artifact it is.
+
+The two never vouch for each other (`spec/digests.md`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from blake3 import blake3
+
+from amber.archive import names
+
+Buffer = bytes | bytearray | memoryview
+
+# Below this a second thread costs more than it saves (bytes).
+_MANY_THREADS = 256 * 1024
+
+
+def blake3_hex(parts: Sequence[Buffer]) -> str:
+    """Return the BLAKE3 digest (64 hex characters) of the concatenated `parts`, with all threads where it pays."""
+    if len(parts) == 1 and len(parts[0]) < _MANY_THREADS:
+        return blake3(parts[0]).hexdigest()
+    total = sum(map(len, parts))
+    hasher = blake3(max_threads=blake3.AUTO if total >= _MANY_THREADS else 1)
+    for part in parts:
+        hasher.update(part)
+    return hasher.hexdigest()
+
+
+def sha256(parts: Sequence[Buffer]) -> bytes:
+    """Return the raw SHA-256 digest of the concatenated `parts`."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        hasher.update(part)
+    return hasher.digest()
+
+
+def artifact_id(members: Mapping[str, Sequence[Buffer]]) -> str:
+    """Return the id (64 hex characters): the OpenSSF Model Signing root over all members outside `signatures/`.
+
+    SHA-256 over the concatenated raw SHA-256 digests of the members, in code-point order of their names.
+    State it only after the container, the manifest and the digests were checked for the same bytes: the root
+    holds no names.
+    """
+    covered = sorted(name for name in members if not names.is_signature(name))
+    payloads = [members[name] for name in covered]
+    if sum(len(part) for parts in payloads for part in parts) < _MANY_THREADS:
+        digests = list(map(sha256, payloads))
+    else:
+        with ThreadPoolExecutor(min(len(payloads), os.cpu_count() or 1)) as pool:
+            digests = list(pool.map(sha256, payloads))
+    return hashlib.sha256(b"".join(digests)).hexdigest()

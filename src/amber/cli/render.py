@@ -1,0 +1,167 @@
+"""What a person sees: streams, colours, errors, sizes, progress. Strings from files pass `shown` first."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+import click
+
+from amber.errors import AmberWarning, shown
+
+if TYPE_CHECKING:
+    from amber.report import Report
+
+__all__ = ["out", "err", "error", "note", "paint", "prepare_streams", "progress", "shown", "size"]
+
+BROKEN_PIPE = 141  # what a shell reports for a process that SIGPIPE ended
+_STATUS = {
+    "passed": "green",
+    "failed": "red",
+    "not-present": "bright_black",
+    "not-supported": "bright_black",
+    "not-asked": "bright_black",
+}
+_VERDICT = {
+    "identical": "green",
+    "equivalent": "green",
+    "unchecked": "yellow",
+    "drifted": "red",
+    "broken": "red",
+}
+
+
+def prepare_streams() -> None:
+    """Never fail on a character that the terminal cannot show."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def colours(stream: TextIO) -> bool:
+    """Whether colours may be written to `stream`: a terminal, and nobody said no (https://no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return hasattr(stream, "isatty") and stream.isatty()
+
+
+def out(text: str = "") -> None:
+    """Write one text to stdout."""
+    click.echo(text, color=colours(sys.stdout))
+
+
+def err(text: str = "") -> None:
+    """Write one text to stderr."""
+    click.echo(text, err=True, color=colours(sys.stderr))
+
+
+def error(text: str) -> None:
+    """Write an error to stderr; the first word says what it is."""
+    err(f"{paint('error:', 'red', bold=True)} {text}")
+
+
+def note(text: str) -> None:
+    """Write something the caller should know to stderr."""
+    err(f"{paint('note:', 'cyan')} {text}")
+
+
+def paint(text: str, colour: str | None = None, *, bold: bool = False, dim: bool = False) -> str:
+    """Return `text` in a colour; `out` and `err` take it away where the stream is no terminal."""
+    return click.style(text, fg=colour, bold=bold or None, dim=dim or None)
+
+
+def show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Show a warning as one line instead of a place in somebody's source file."""
+    if issubclass(category, AmberWarning):
+        note(shown(message, 2000))
+    else:
+        err(f"{paint('warning:', 'yellow')} {category.__name__}: {shown(message)}")
+
+
+def silence_stdout() -> int:
+    """Forget what could not be written to a closed pipe, and return the exit code of that."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)
+    return BROKEN_PIPE
+
+
+def size(count: int) -> str:
+    """Return a number of bytes for a person: `812 B`, `24.6 KiB`, `1.9 GiB`."""
+    if count < 1024:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("KiB", "MiB", "GiB"):
+        value /= 1024
+        if value < 1024:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1024:.1f} TiB"
+
+
+def report_text(report: Report) -> str:
+    """Return the report as every other front prints it, with colours for a terminal."""
+    lines = str(report).split("\n")
+    lines[0] = lines[0].replace(f": {report.verdict}", f": {verdict(report.verdict)}", 1)
+    for position, step in enumerate(report.steps, start=1):
+        if position < len(lines):
+            lines[position] = lines[position].replace(step.status, paint(step.status, _STATUS[step.status]), 1)
+    return "\n".join(lines)
+
+
+def verdict(word: str) -> str:
+    """Return a verdict in its colour."""
+    return paint(word, _VERDICT.get(word), bold=True)
+
+
+class Progress(Protocol):
+    """Called while rows go by: how much of the input is done (0 to 1; None: unknown) and how many rows."""
+
+    def __call__(self, share: float | None, rows: int) -> None: ...
+
+
+def _quiet(share: float | None, rows: int) -> None:
+    """Show nothing: stderr is no terminal, or rich is not installed."""
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Progress]:
+    """Show a progress bar on stderr while the block runs, on a terminal only; on a pipe this is silent."""
+    bar = _bar() if colours(sys.stderr) else None
+    if bar is None:
+        yield _quiet
+        return
+    with bar:
+        task = bar.add_task(label, total=1.0, rows="")
+
+        def show(share: float | None, rows: int) -> None:
+            bar.update(task, completed=share or 0.0, total=None if share is None else 1.0, rows=f"{rows:,} rows")
+
+        yield show
+
+
+def _bar() -> Any:
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    except ImportError:
+        return None
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[rows]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -1,0 +1,57 @@
+"""`amber verify`: the numbered steps, then a verdict; the exit code says the same."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from amber.cli import render
+from amber.cli.commands import Command
+from amber.cli.options import as_json, policy_of, policy_options
+from amber.report import EXIT_OK, EXIT_REFUSED
+
+if TYPE_CHECKING:
+    from amber.report import Report
+
+
+@click.command(
+    "verify",
+    cls=Command,
+    arguments=(("FILE", "An artifact, or the folder it was unpacked to."),),
+    examples=(
+        ("amber verify churn.amber", "check every byte, rebuild the model, replay its recorded cases"),
+        ("amber verify churn.amber --allow mypkg.text.Scaler", "with a class of your own"),
+        ("amber verify churn.amber --policy policy.toml --json", "in a pipeline: the exit code is the verdict"),
+    ),
+)
+@click.argument("file")
+@as_json
+@policy_options
+@click.option("--no-cases", is_flag=True, help="Check the file without running the model.")
+def command(file: str, as_json: bool, policy_file: str | None, allow: tuple[str, ...], no_cases: bool) -> int:
+    """Check an artifact step by step and say whether its model still gives the recorded answers.
+
+    The cases are replayed in a process of their own with limits on time and memory. Exit code: 0 identical or
+    equivalent, 1 drifted, 2 broken or refused by the policy, 3 unchecked; with --no-cases 0 if every step that was
+    asked for passed.
+    """
+    policy = policy_of(policy_file, allow)
+    from amber.models.verify import verify
+
+    report = verify(file, policy=policy, cases=not no_cases)
+    code = exit_code(report, no_cases=no_cases)
+    if as_json:
+        render.out(json.dumps({**report.to_dict(), "exit_code": code}, ensure_ascii=False, indent=2))
+    else:
+        render.out(render.report_text(report))
+    return code
+
+
+def exit_code(report: Report, *, no_cases: bool) -> int:
+    """Return the exit code of a report; without cases the steps that were asked for decide."""
+    if not no_cases:
+        return report.exit_code
+    failed = report.refused or report.verdict == "broken" or any(step.status == "failed" for step in report.steps)
+    return EXIT_REFUSED if failed else EXIT_OK

@@ -1,0 +1,48 @@
+"""Every cap of the reader in one frozen value, the unit in the name. A policy file may lower or raise them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a reader accepts at most. All bounds are inclusive."""
+
+    file_bytes: int = 1024 * GIB  # whole artifact
+    members: int = 4096  # entries in the container
+    manifest_bytes: int = 16 * MIB
+    tree_bytes: int = 256 * MIB  # model/tree.json
+    strings_bytes: int = 1 * GIB  # model/strings.json
+    card_bytes: int = 4 * MIB
+    environment_bytes: int = 4 * MIB
+    tensor_header_bytes: int = 25_000_000  # safetensors header; huggingface_hub's own cap
+    tensors: int = 1_000_000
+    tensor_rank: int = 32  # NumPy 1.26's highest
+    nodes: int = 10_000_000
+    integer_digits: int = 4096
+    dtype_fields: int = 1024
+    cases_members: int = 1024
+    cases_bytes: int = 64 * MIB
+    signatures: int = 64
+    problems: int = 100  # an audit stops collecting here
+    # work that is not linear in the stored size
+    polynomial_degree: int = 16
+    pattern_chars: int = 512  # regular expressions
+    hash_features: int = 2**31 - 1
+    jobs: int = 64  # n_jobs
+    verbosity: int = 100
+    ngram: int = 64
+    components: int = 2**24  # columns that a transformer makes out of its parameters alone
+    iterations: int = 10_000_000  # of a solver that runs inside transform or predict
+    unfolded_objects: int = 1_000_000  # objects counted along every way that leads to them
+    # replay
+    replay_seconds: float = 60.0  # in a child process, wall clock
+    replay_extra_bytes: int = 1 * GIB  # address space on top of four times the model
+    load_replay_seconds: float = 10.0  # inside load, checked between groups
+
+
+DEFAULT = Limits()

@@ -1,0 +1,196 @@
+"""`amber.load`: from bytes to the same model, or a refusal. The steps are numbered as in `spec/` and in every report.
+
+1 container, 3 manifest, 4 digests, 5 policy, 6 names and values of the tree; only then is a class touched; 7 environment,
+9 cases where the environment differs (or the caller or the policy asks).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from typing import Any, Literal, overload
+
+from amber.errors import AmberWarning, BuildError, CaseError, PolicyError, UsageError
+from amber.models import environment
+from amber.models.audit import audit
+from amber.policy import Policy
+from amber.report import Report, Step
+
+Replay = Literal["auto", "always", "never"]
+_log = logging.getLogger("amber")
+
+
+@overload
+def load(
+    source: Any,
+    *,
+    policy: Policy | None = ...,
+    replay: Replay = ...,
+    report: Literal[False] = ...,
+    mmap: bool | Literal["auto"] = ...,
+    tolerance: tuple[float, float] | None = ...,
+) -> Any: ...
+
+
+@overload
+def load(
+    source: Any,
+    *,
+    policy: Policy | None = ...,
+    replay: Replay = ...,
+    report: Literal[True],
+    mmap: bool | Literal["auto"] = ...,
+    tolerance: tuple[float, float] | None = ...,
+) -> tuple[Any, Report]: ...
+
+
+def load(
+    source: Any,
+    *,
+    policy: Policy | None = None,
+    replay: Replay = "auto",
+    report: bool = False,
+    mmap: bool | Literal["auto"] = "auto",
+    tolerance: tuple[float, float] | None = None,
+) -> Any:
+    """Return the model of an artifact. No code from the file runs, and no value in it is trusted before it is checked.
+
+    Args:
+        source: Path of a file or unpacked folder, bytes, or a seekable binary file.
+        policy: What the reader accepts; by default nothing but the closed vocabulary.
+        replay: `auto` replays the recorded cases when the environment differs from the recorded one, `always`, `never`.
+        report: Return (model, report) instead of the model alone.
+        mmap: `auto` maps a local file of 256 MiB or more; True and False decide.
+        tolerance: (relative, absolute share of the largest value) in place of the recorded rule; may only tighten.
+
+    Returns:
+        The model, or (model, report).
+
+    Raises:
+        FormatError, LimitError: The bytes are not a valid artifact within the limits.
+        AuditError: The tree names or holds what may not be built.
+        BuildError: The installed libraries cannot build it (verdict `broken`).
+        CaseError: The answers are not as recorded (verdict `drifted`).
+        PolicyError: The policy refuses it.
+        SourceError: It cannot be read.
+    """
+    from amber.archive.assemble import read_evidence, read_tree
+    from amber.vault.check import open_checked
+
+    if replay not in ("auto", "always", "never"):
+        raise UsageError("replay-unknown", f"replay={replay!r}", hint="'auto', 'always' or 'never'")
+    rules = policy or Policy()
+    clock = _Clock()
+    with open_checked(source, rules, mmap) as checked:
+        manifest, opened = checked.manifest, checked.opened
+        steps = list(checked.steps)
+        clock.lap("open")
+        tree = read_tree(opened.members, rules.limits)
+        audit(tree, rules)
+        steps.append(Step(6, "passed"))
+        clock.lap("audit")
+        model = _build(tree, manifest.libraries)
+        clock.lap("build")
+        then = environment.recorded(opened.members["env/pylock.toml"])
+        moved = environment.differences(then, manifest.libraries, manifest.libraries)
+        steps.append(Step(7, "passed", "" if not moved else "environment-changed", "; ".join(moved)))
+        wanted = replay == "always" or rules.verdict is not None or (replay == "auto" and bool(moved))
+        evidence = read_evidence(manifest, opened.members, rules.limits) if wanted else None
+    outcome = _replayed(model, manifest, evidence, steps, moved, rules, tolerance, replay)
+    clock.lap("replay")
+    outcome = _with_seconds(outcome, clock.seconds)
+    _judge(outcome, rules)
+    _tell(outcome, report)
+    return (model, outcome) if report else model
+
+
+def _build(tree: Any, libraries: dict[str, str]) -> Any:
+    from amber.adapters.build import build
+
+    try:
+        return build(tree, libraries)
+    except ImportError as error:
+        raise BuildError(
+            "library-missing",
+            f"a library of the model is not installed: {error}",
+            hint="pip install 'amber[sklearn]' (and what else the model needs: amber inspect FILE)",
+        ) from error
+
+
+def _replayed(
+    model: Any,
+    manifest: Any,
+    evidence: Any,
+    steps: list[Step],
+    moved: list[str],
+    rules: Policy,
+    tolerance: tuple[float, float] | None,
+    replay: Replay,
+) -> Report:
+    base = {"name": manifest.name, "version": manifest.version, "environment": tuple(moved)}
+    if evidence is None:
+        reason = "environment-unchanged" if not moved else "replay-not-asked"
+        if manifest.cases is None:
+            reason = "no-cases"
+        return Report("unchecked", reason, steps=(*steps, Step(9, "not-asked")), **base)
+    if not evidence.groups:
+        return Report("unchecked", "no-cases", steps=(*steps, Step(9, "not-present")), **base)
+    from amber.cases.replay import replay as replay_cases
+
+    deadline = None if replay == "always" else time.monotonic() + rules.limits.load_replay_seconds
+    result = replay_cases(model, evidence, tolerance=tolerance, deadline=deadline, moved="; ".join(moved))
+    passed = result.verdict in ("identical", "equivalent")
+    step = Step(9, "passed" if passed else "failed", result.reason)
+    if result.verdict == "unchecked":
+        step = Step(9, "not-asked", result.reason)
+    return Report(
+        result.verdict,
+        result.reason,
+        steps=(*steps, step),
+        findings=tuple(result.findings),
+        cases=result.rows,
+        knife_edge=result.knife_edge,
+        **base,
+    )
+
+
+def _judge(outcome: Report, rules: Policy) -> None:
+    """Raise on `drifted` and `broken`, and on anything worse than the policy's verdict."""
+    if outcome.verdict in ("drifted", "broken"):
+        raise CaseError(
+            f"verdict-{outcome.verdict}",
+            "the model does not answer as recorded\n" + "\n".join(f"  - {each}" for each in outcome.findings[:10]),
+            where=outcome.name,
+            hint="load with replay='never' to look at it, or use the recorded versions: "
+            + ("; ".join(outcome.environment) or "environment unchanged"),
+        )
+    if rules.verdict is not None and not outcome.satisfies(rules.verdict):
+        raise PolicyError(
+            "verdict-too-low", f"{outcome.verdict} ({outcome.reason}), the policy wants {rules.verdict}", where=outcome.name
+        )
+
+
+def _tell(outcome: Report, returned: bool) -> None:
+    _log.info("%s %s: %s %s", outcome.name, outcome.version, outcome.verdict, outcome.reason)
+    quiet = outcome.verdict == "identical" or outcome.reason in ("environment-unchanged", "replay-not-asked")
+    if not returned and not quiet:
+        reason = f" ({outcome.reason})" if outcome.reason else ""
+        moved = f"; changed since it was saved: {'; '.join(outcome.environment)}" if outcome.environment else ""
+        warnings.warn(f"{outcome.name}: {outcome.verdict}{reason}{moved}", AmberWarning, stacklevel=3)
+
+
+def _with_seconds(outcome: Report, seconds: dict[str, float]) -> Report:
+    from dataclasses import replace
+
+    return replace(outcome, seconds=seconds)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name], self._last = round(now - self._last, 6), now

@@ -1,0 +1,119 @@
+"""The child process of verify and diff: open, audit, build, replay, and write one JSON object to the given descriptor.
+
+Started by `models.child` only. The address space is limited once the libraries are imported, because their own mappings
+differ from machine to machine and say nothing about the model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from dataclasses import asdict, replace
+from typing import Any
+
+import msgspec
+from blake3 import blake3
+
+
+def main(descriptor: int) -> int:
+    """Run one order from standard input; return the exit status."""
+    from amber.models.child import Order, Outcome
+
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    known = set(sys.path)
+    sys.path.extend(entry for entry in order.path if entry not in known)
+    try:
+        outcome = _replay(order)
+    except MemoryError:
+        outcome = Outcome("unchecked", "budget", "more memory than four times the model and 1 GiB")
+    with os.fdopen(descriptor, "wb") as pipe:
+        pipe.write(msgspec.json.encode(outcome))
+    return 0
+
+
+def _replay(order: Any) -> Any:
+    from amber.archive.assemble import read_evidence, read_tree
+    from amber.archive.names import MANIFEST
+    from amber.errors import AmberError, BuildError
+    from amber.limits import DEFAULT
+    from amber.models.audit import audit
+    from amber.models.child import Outcome
+    from amber.policy import Policy
+    from amber.vault.check import open_checked
+
+    rules = Policy(allow=tuple(order.allow), limits=replace(DEFAULT, **order.limits))
+    try:
+        with open_checked(order.source, rules, "auto") as checked:
+            if blake3(checked.opened.members[MANIFEST]).hexdigest() != order.manifest:
+                return Outcome("broken", "source-changed", "the file changed while it was verified")
+            tree = read_tree(checked.opened.members, rules.limits)
+            audit(tree, rules)
+            evidence = _evidence(order, rules, checked, read_evidence)
+            model = _built(tree, checked.manifest.libraries, order)
+    except BuildError as error:
+        return Outcome("broken", error.code, str(error))
+    except ImportError as error:
+        return Outcome("unchecked", "library-missing", str(error))
+    except AmberError as error:
+        return Outcome("broken", error.code, str(error))
+    return _answers(model, evidence, order)
+
+
+def _evidence(order: Any, rules: Any, checked: Any, read_evidence: Any) -> Any:
+    from amber.vault.check import open_checked
+
+    if not order.cases_from:
+        return read_evidence(checked.manifest, checked.opened.members, rules.limits)
+    with open_checked(order.cases_from, rules, "auto") as other:
+        return read_evidence(other.manifest, other.opened.members, rules.limits)
+
+
+def _built(tree: Any, libraries: dict[str, str], order: Any) -> Any:
+    from amber.adapters.build import build
+    from amber.models.environment import written_versions
+
+    written_versions(libraries)
+    _limit_memory(4 * order.model_bytes + int(order.limits["replay_extra_bytes"]))
+    return build(tree, libraries)
+
+
+def _limit_memory(extra_bytes: int) -> None:
+    """Allow `extra_bytes` of address space on top of what the interpreter and the libraries hold now."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        with open("/proc/self/statm", "rb") as file:
+            now = int(file.read().split()[0]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (now + extra_bytes, hard))
+
+
+def _answers(model: Any, evidence: Any, order: Any) -> Any:
+    from amber.cases.replay import replay
+    from amber.models.child import Outcome
+
+    if evidence is None or not evidence.groups:
+        return Outcome("unchecked", "no-cases")
+    with _one_thread():
+        result = replay(model, evidence, tolerance=order.tolerance, deadline=None, moved="; ".join(order.moved))
+    return Outcome(
+        result.verdict,
+        result.reason,
+        rows=result.rows,
+        knife_edge=result.knife_edge,
+        findings=[asdict(finding) for finding in result.findings],
+    )
+
+
+@contextlib.contextmanager
+def _one_thread() -> Any:
+    """The setting the cases were recorded under."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

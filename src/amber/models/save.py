@@ -1,0 +1,261 @@
+"""`amber.save`: a fitted model becomes one file, and the file's own copy of it is what the cases are recorded on.
+
+    object -> tree -> audit -> rebuilt copy -> cases -> manifest and members -> one atomic write
+
+Nothing is written before everything has passed, and what is written has already been read back once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from amber import vocabulary as vocabularies
+from amber.errors import SaveError, SourceError, UsageError
+from amber.models import environment
+from amber.models.audit import audit
+from amber.models.facts import json_facts, metric_facts
+from amber.policy import Policy
+from amber.tree.nodes import Object, Tree
+
+Rows = Literal["keep", "synthetic"]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What was written: path, size in bytes, number of recorded rows, and notes for the person who saves."""
+
+    path: str
+    size: int
+    name: str
+    version: str
+    cases: int
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        head = f"{self.path}: {self.name} {self.version}, {self.size} bytes, {self.cases} cases"
+        return "\n".join([head, *(f"  note: {note}" for note in self.notes)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts as plain data."""
+        return {
+            "path": self.path, "size": self.size, "name": self.name, "version": self.version, "cases": self.cases,
+            "notes": list(self.notes),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class About:
+    """What the caller says about the model; all optional."""
+
+    name: str = "model"
+    version: str = "0.0.0"
+    metrics: Mapping[str, float] | None = None
+    metadata: Mapping[str, Any] | None = None
+    card: str | os.PathLike[str] | None = None
+    licence: str | None = None
+    created: str | datetime | None = None
+    parent: str | None = None
+    note: str | None = None
+
+
+def save(
+    model: Any,
+    path: str | os.PathLike[str],
+    *,
+    sample: Any = None,
+    name: str = "model",
+    version: str = "0.0.0",
+    metrics: Mapping[str, float] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    card: str | os.PathLike[str] | None = None,
+    licence: str | None = None,
+    rows: Rows = "keep",
+    mask: Iterable[str] = (),
+    lock: str | os.PathLike[str] | None = None,
+    created: str | datetime | None = None,
+    policy: Policy | None = None,
+) -> Saved:
+    """Write a fitted model to one `.amber` file, atomically, together with cases that show what it answers.
+
+    Args:
+        model: A fitted estimator, or any object of the vocabulary.
+        path: The file; an existing one is replaced whole or not at all.
+        sample: Rows to choose cases from: DataFrame, array, sparse matrix, list of str or dict. Without it rows are
+            made from what the model knows of its inputs, and marked `synthetic`.
+        name: `[a-z0-9]+([._-][a-z0-9]+)*`, at most 63 characters.
+        version: MAJOR.MINOR.PATCH.
+        metrics: Finite numbers by name.
+        metadata: Plain data: str, numbers, bool, None, lists and dicts of them.
+        card: The model card: text if it contains a newline, else the path of a Markdown file.
+        licence: SPDX expression.
+        rows: `keep` stores chosen rows of the sample in clear; `synthetic` redraws every one.
+        mask: Columns whose values are always redrawn.
+        lock: The caller's `pylock.toml`, checked against what is installed.
+        created: A time to record; without it none is, so that the same model gives the same bytes.
+        policy: `Policy(allow=[...])` names the caller's own classes and functions.
+
+    Returns:
+        What was written, with notes.
+
+    Raises:
+        SaveError: Something in the model cannot be data, or it is not fitted; nothing was written.
+        UsageError: An argument is wrong.
+        SourceError: The file cannot be written.
+    """
+    about = About(name, version, metrics, metadata, card, licence, created)
+    return write_model(model, path, about, sample=sample, rows=rows, mask=mask, lock=lock, policy=policy or Policy())
+
+
+def write_model(
+    model: Any,
+    path: str | os.PathLike[str],
+    about: About,
+    *,
+    sample: Any,
+    rows: Rows,
+    mask: Iterable[str],
+    lock: str | os.PathLike[str] | None,
+    policy: Policy,
+    evidence: Any = None,
+) -> Saved:
+    """Write a model: `save` and `redact` share this.
+
+    Args:
+        model: The fitted model.
+        path: The file.
+        about: What the caller says about it.
+        sample: Rows, or None.
+        rows: `keep` or `synthetic`.
+        mask: Columns to redraw.
+        lock: The caller's lock, or None.
+        policy: The caller's rules.
+        evidence: Already recorded cases (`cases.record.Recorded`) in place of recording.
+    """
+    from amber.adapters.build import build
+    from amber.adapters.take import take
+    from amber.archive.assemble import assemble
+    from amber.archive.write import write_artifact
+
+    if rows not in ("keep", "synthetic"):
+        raise UsageError("rows-unknown", f"rows={rows!r}", hint="'keep' or 'synthetic'")
+    card = read_card(about.card)
+    description = describe(model)
+    taken = take(model, policy)
+    audit(taken.tree, policy)
+    versions = environment.written_versions(taken.libraries)
+    pylock, notices = environment.pylock(taken.libraries, lock)
+    copy = build(taken.tree, versions)
+    recorded = evidence or record_cases(copy, sample, rows, tuple(mask), taken.tree, policy)
+    draft = manifest_draft(about, description, versions, recorded, model_adapter(taken.tree))
+    members = assemble(draft, taken.tree, recorded.evidence, pylock, card)
+    size = write_artifact(path, members)
+    notes = (*taken.notes, *notices, *recorded.notes)
+    return Saved(os.fspath(path), size, draft.name, draft.version, recorded.evidence.rows, notes)
+
+
+def record_cases(copy: Any, sample: Any, rows: Rows, mask: tuple[str, ...], tree: Tree, policy: Policy) -> Any:
+    """Record the cases on the rebuilt copy; a copy of the caller's object would prove nothing about the file."""
+    from amber.cases.record import record
+
+    return record(copy, sample, rows=rows, mask=mask, model_bytes=model_bytes(tree), limits=policy.limits)
+
+
+def model_bytes(tree: Tree) -> int:
+    """Return the bytes of the model itself: tensors and, roughly, nodes and strings."""
+    return (
+        sum(tensor.data.nbytes for tensor in tree.tensors)
+        + 32 * len(tree.nodes)
+        + sum(len(text) for column in tree.strings for text in column)
+    )
+
+
+def describe(model: Any) -> Any:
+    """Return the adapter's description of a fitted model, or None for an object that is no model.
+
+    Raises:
+        SaveError: `not-fitted`, with the method to call.
+    """
+    from amber.adapters.protocol import Models
+    from amber.adapters.registry import adapter
+
+    cls = type(model)
+    known = vocabularies.load().identify(cls.__module__, cls.__qualname__)
+    entry = vocabularies.load().entry(known) if known else None
+    is_custom_estimator = entry is None and hasattr(model, "fit") and hasattr(model, "get_params")
+    if entry is None and not is_custom_estimator:
+        return None
+    owner = adapter("scikit-learn" if entry is None else entry.library)
+    if not isinstance(owner, Models):
+        return None
+    reason = owner.fitted(model)
+    if reason is not None:
+        raise SaveError("not-fitted", reason, where=cls.__qualname__, hint="fit the model before saving it")
+    return owner.describe(model)
+
+
+def model_adapter(tree: Tree) -> tuple[str, int]:
+    """Return (id, state version) of the adapter that owns the root."""
+    from amber.adapters.registry import adapter
+
+    root = tree.nodes[tree.root]
+    if isinstance(root, Object):
+        entry = vocabularies.load().entry(root.type)
+        if entry is not None:
+            owner = adapter(entry.library)
+            return owner.id, owner.state_version
+    return "python", 1
+
+
+def manifest_draft(about: About, description: Any, versions: dict[str, str], recorded: Any, owner: Any) -> Any:
+    """Return the manifest without its table of members."""
+    from amber.archive import manifest as m
+
+    lineage = None if about.parent is None else m.Lineage(parent=about.parent, note=about.note)
+    return m.Manifest(
+        format=m.FORMAT,
+        requires=[],
+        kind="object" if description is None else description.kind,
+        adapter=m.AdapterInfo(id=owner[0], state_version=owner[1]),
+        name=about.name,
+        version=about.version,
+        members={},
+        libraries=versions,
+        methods=recorded.methods,
+        hyperparameters={} if description is None else json_facts(description.hyperparameters, "hyperparameters"),
+        metrics=metric_facts(about.metrics or {}),
+        metadata=json_facts(about.metadata or {}, "metadata"),
+        inputs=recorded.inputs,
+        outputs=recorded.outputs,
+        batching=recorded.batching,
+        created=about.created.isoformat() if isinstance(about.created, datetime) else about.created,
+        lineage=lineage,
+        licence=about.licence,
+    )
+
+
+def read_card(card: str | os.PathLike[str] | None) -> bytes | None:
+    """Return the bytes of the model card: text if it contains a newline, else the content of an existing file.
+
+    Raises:
+        SourceError: The path does not exist or cannot be read.
+        UsageError: It is not UTF-8.
+    """
+    if card is None:
+        return None
+    if isinstance(card, str) and "\n" in card:
+        return card.encode()
+    try:
+        data = Path(card).read_bytes()
+        data.decode()
+    except OSError as error:
+        raise SourceError(
+            "card-unreadable", str(error), where="card", hint="pass a path that exists, or text with a newline"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError("card-invalid", "the card is not UTF-8", where=str(card)) from error
+    return data

@@ -1,0 +1,243 @@
+"""Every scikit-learn estimator comes back with the same answers, to the bit, and goes on working.
+
+The specimens are those of `tests.zoo`. Each is fitted anew where a test changes it; each is saved once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+
+import amber
+from amber.testing.same import same
+from tests.zoo import SKLEARN, Specimen, answers, difference, specimen, specimens
+from tests.zoo.specimen import grown
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = [found.name for found in specimens()]
+
+# One of each family: the recording of cases costs time.
+WITH_SAMPLE = [
+    "LogisticRegression[string-labels]",
+    "RandomForestClassifier[missing]",
+    "HistGradientBoostingClassifier[from-dtype]",
+    "GradientBoostingRegressor[huber]",
+    "SVC[probability]",
+    "SVC[rbf-csr]",
+    "GaussianProcessRegressor[nested]",
+    "KNeighborsClassifier[kd_tree]",
+    "KernelDensity[gaussian]",
+    "IsolationForest[contamination]",
+    "IsotonicRegression[clip]",
+    "SplineTransformer[periodic]",
+    "OneHotEncoder[ignore]",
+    "TfidfVectorizer[english-bigrams]",
+    "DictVectorizer[dense]",
+    "MLPClassifier[adam]",
+    "PCA[whiten]",
+    "KMeans[elkan]",
+    "Birch[threshold]",
+    "GaussianMixture[full]",
+    "GridSearchCV[make-scorer]",
+    "StackingClassifier[passthrough]",
+    "CalibratedClassifierCV[isotonic]",
+    "TransformedTargetRegressor[log1p]",
+    "ClassifierChain[order]",
+    "IterativeImputer[bounds]",
+    "TunedThresholdClassifierCV[f1]",
+    "ColumnTransformer[frame]",
+    "ColumnTransformer[pandas-output]",
+    "Pipeline[columns-logistic]",
+    "Pipeline[tfidf-logistic]",
+    "Pipeline[own-class]",
+    "FeatureUnion[weights]",
+    "DecisionTreeClassifier[two-outputs]",
+]
+
+
+def policy_for(found: Specimen) -> amber.Policy:
+    return amber.Policy(allow=found.allow)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("zoo")
+
+
+@cache
+def artifact(folder: Path, name: str) -> tuple[Path, dict[str, Any]]:
+    """Save one specimen; return the path and the answers that the original gave afterwards."""
+    found = specimen(name)
+    original = found.make()
+    path = folder / f"{NAMES.index(name):04d}.amber"
+    amber.save(original, path, policy=policy_for(found))
+    return path, answers(original, found.inputs, found.target)
+
+
+def reloaded(folder: Path, name: str) -> Any:
+    path, _ = artifact(folder, name)
+    return amber.load(path, policy=policy_for(specimen(name)), replay="never")
+
+
+def rows(inputs: Any, count: int) -> Any:
+    """The first rows of any kind of input."""
+    return inputs.iloc[:count] if hasattr(inputs, "iloc") else inputs[:count]
+
+
+def fitted_attributes(model: Any) -> dict[str, Any]:
+    """The public results of fitting."""
+    return {
+        name: value for name, value in vars(model).items() if name.endswith("_") and not name.startswith("_")
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_answers_are_the_same_to_the_bit(folder: Path, name: str) -> None:
+    found = specimen(name)
+    _, expected = artifact(folder, name)
+
+    model = reloaded(folder, name)
+
+    assert type(model) is type(found.make())
+    assert difference(expected, answers(model, found.inputs, found.target)) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in NAMES
+        if name.split("[")[0].endswith(("DBSCAN", "Clustering", "OPTICS", "MDS", "Embedding"))
+    ],
+)
+def test_what_cannot_predict_keeps_its_results(folder: Path, name: str) -> None:
+    original = specimen(name).make()
+
+    model = reloaded(folder, name)
+
+    assert fitted_attributes(original)
+    for attribute, value in fitted_attributes(original).items():
+        assert same(value, getattr(model, attribute)) is None, attribute
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_reloaded_can_be_cloned_pickled_and_set(folder: Path, name: str) -> None:
+    found = specimen(name)
+    _, expected = artifact(folder, name)
+    model = reloaded(folder, name)
+
+    copy = grown(lambda: clone(model))
+    assert repr(copy) == repr(grown(lambda: clone(found.make())))
+    assert model.set_params(**model.get_params(deep=False)) is model
+    twin = pickle.loads(pickle.dumps(model))
+    assert difference(expected, answers(twin, found.inputs, found.target)) is None
+
+
+def _continue(model: Any, found: Specimen) -> Any:
+    """Learn further the way the class can: partial_fit, or fit with a warm start."""
+    if hasattr(model, "partial_fit"):
+        return (
+            model.partial_fit(found.inputs)
+            if found.target is None
+            else model.partial_fit(found.inputs, found.target)
+        )
+    model.set_params(warm_start=True)
+    if "n_estimators" in model.get_params(deep=False):
+        model.set_params(n_estimators=model.n_estimators + 2)
+    return model.fit(found.inputs) if found.target is None else model.fit(found.inputs, found.target)
+
+
+def learns_further(name: str) -> bool:
+    """Whether the class of a specimen has ``partial_fit`` or a warm start. Nothing is fitted to know."""
+    kind = CLASSES.get(name.split("[")[0])
+    return kind is not None and (hasattr(kind, "partial_fit") or "warm_start" in kind._get_param_names())
+
+
+def _classes() -> dict[str, Any]:
+    from sklearn.utils import all_estimators
+
+    return dict(all_estimators())
+
+
+CLASSES = _classes()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if learns_further(name)])
+def test_the_reloaded_learns_further_as_the_original_does(folder: Path, name: str) -> None:
+    found = specimen(name)
+    original, model = found.make(), reloaded(folder, name)
+
+    outcomes = []
+    for each in (original, model):
+        try:
+            outcomes.append(
+                answers(grown(lambda each=each: _continue(each, found)), found.inputs, found.target)
+            )
+        except Exception as refusal:
+            outcomes.append({"refused": f"{type(refusal).__name__}: {refusal}"})
+
+    assert difference(*outcomes) is None
+
+
+@pytest.mark.slow
+def test_all_artifacts_answer_the_same_in_a_fresh_process(folder: Path, tmp_path: Path) -> None:
+    index = []
+    for name in NAMES:
+        found = specimen(name)
+        path, expected = artifact(folder, name)
+        (folder / f"{path.stem}.answers").write_bytes(pickle.dumps((expected, found.inputs, found.target)))
+        index.append([name, path.stem])
+    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+
+    paths = os.pathsep.join([str(ROOT), str(Path(amber.__file__).parents[1])])
+    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": "4242"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.zoo.replay", str(folder)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == {}
+
+
+@pytest.mark.parametrize("name", WITH_SAMPLE)
+def test_cases_recorded_from_a_sample_replay_as_identical(tmp_path: Path, name: str) -> None:
+    found = specimen(name)
+    path = tmp_path / "model.amber"
+
+    amber.save(found.make(), path, sample=rows(found.inputs, 64), policy=policy_for(found))
+    model, report = amber.load(path, policy=policy_for(found), replay="always", report=True)
+
+    assert report.verdict == "identical", str(report)
+    assert amber.verify(path, policy=policy_for(found)).verdict == "identical"
+    assert type(model) is type(found.make())
+
+
+def test_the_zoo_holds_every_class_of_this_scikit_learn() -> None:
+    held = {name for name in NAMES if "[" not in name}
+
+    assert set(CLASSES) <= held
+    assert len(held) >= (206 if SKLEARN < (1, 6) else 208)
+    assert len(NAMES) - len(held) >= 700
+
+
+def test_specimens_of_every_kind_of_input_are_held() -> None:
+    kinds = {type(found.inputs) for found in specimens()}
+
+    assert {np.ndarray, list, sp.csr_matrix, sp.csr_array} <= kinds
+    assert any(hasattr(found.inputs, "iloc") for found in specimens())
