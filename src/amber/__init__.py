@@ -4,8 +4,8 @@ save:   object -> adapters (vocabulary) -> tree -> cases recorded on the rebuilt
 load:   bytes -> archive (step 1 container, 3 manifest, 4 digests) -> tree -> audit of names and values (step 6)
         -> adapters (closed vocabulary) -> object -> cases (step 9: the same answers?)
 
-`save`, `load`, `verify`, `diff` build models and live in `amber.models`; `inspect`, `check`, `pack` and `unpack` never do and
-live in `amber.vault`. Importing `amber` costs the standard library only; everything else is imported when it is used.
+`save`, `load`, `verify`, `diff` build models and live in `amber.models`; `inspect`, `pack` and `unpack` never do
+and live in `amber.vault`. Importing `amber` costs the standard library only; everything else is imported when it is used.
 """
 
 from __future__ import annotations

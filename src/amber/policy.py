@@ -1,5 +1,7 @@
-"""What the reader accepts: allowed names, largest sizes, required verdict, required signers. Never read from a file
-that is being opened."""
+"""What the reader accepts: allowed names, largest sizes, required verdict, required signers.
+
+Never read from a file that is being opened.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,13 @@ class Policy:
     signers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.allow, str):
-            raise UsageError("policy-invalid", "allow must be a list of names", where="allow")
+        for key in ("allow", "signers"):
+            if isinstance(getattr(self, key), str):
+                raise UsageError("policy-invalid", f"{key} must be a list of names", where=key)
         object.__setattr__(self, "allow", tuple(self.allow))
         object.__setattr__(self, "signers", tuple(self.signers))
         for name in self.allow:
-            if not isinstance(name, str) or not NAME.fullmatch(name):
+            if not NAME.fullmatch(name):
                 raise UsageError(
                     "policy-invalid",
                     f"{name!r} is not the exact name of a class or function",

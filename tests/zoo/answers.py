@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from typing import Any
 
@@ -63,8 +64,10 @@ def answers(estimator: Any, inputs: Any, target: Any = None) -> dict[str, Any]:
     """Call each method in `METHODS` that the estimator has.
 
     A method that refuses its inputs answers with ``("refused", name of the exception)``. Each call starts
-    from the same state of the process-wide generator.
+    from the same state of the process-wide generator. The inputs are copied first: distances of a table to
+    itself are computed in another way than those to an equal table, and a fitted estimator may hold its table.
     """
+    inputs = copy.deepcopy(inputs)
     found: dict[str, Any] = {}
     for method in METHODS:
         if not hasattr(estimator, method):

@@ -1,4 +1,4 @@
-"""Load a folder of artifacts in this process and compare what they answer with the answers stored beside them.
+"""Load a folder of artifacts in this process and compare their answers with those stored beside them.
 
 ``python -m tests.zoo.replay FOLDER`` reads ``FOLDER/index.json`` (a list of ``[name, stem]``), loads
 ``FOLDER/<stem>.amber`` and prints one JSON object: the name of each specimen that differs, and how.
@@ -23,7 +23,7 @@ def differing(folder: Path) -> dict[str, str]:
         policy = amber.Policy(allow=specimen(name).allow)
         try:
             model = amber.load(folder / f"{stem}.amber", policy=policy, replay="never")
-            # Through pickle, as the stored ones went: an answer is compared as data, not as a view of something.
+            # Through pickle, as the stored ones went: an answer is compared as data, not as a view.
             got = pickle.loads(pickle.dumps(answers(model, inputs, target)))
         except Exception as error:
             found[name] = f"{type(error).__name__}: {error}"

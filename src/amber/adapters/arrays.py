@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,8 +15,7 @@ def numpy_dtype(tree: Tree, dtype: str | int) -> np.dtype[Any]:
     """Return the NumPy dtype of a node's dtype field: a string, or the index of a `structured` node."""
     if isinstance(dtype, str):
         return np.dtype(dtype)
-    node = tree.nodes[dtype]
-    assert isinstance(node, nodes.Structured)
+    node = cast("nodes.Structured", tree.nodes[dtype])  # proved by decode_tree
     formats = [
         (numpy_dtype(tree, field[1]), tuple(field[3])) if field[3] else numpy_dtype(tree, field[1])
         for field in node.fields
@@ -83,4 +82,4 @@ def to_tensor(array: np.ndarray[Any, Any], order: str, dtype: str | None, itemsi
     kind = dtypes.by_width(itemsize) if dtype is None else dtypes.carrier(dtype)
     # `view` works for every dtype without Python objects, datetimes and structured ones included
     flat = stored.reshape(-1).view(np.uint8)
-    return Tensor(kind.type, (*stored.shape, *kind.tail), memoryview(flat))
+    return Tensor(kind.type, (*stored.shape, *kind.tail), flat.data)

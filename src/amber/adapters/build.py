@@ -151,10 +151,9 @@ class _Builder:
             node = self.tree.nodes[index]
             if inside and isinstance(node, nodes.Object) and not self.is_shell(node):
                 return True
-        all_fixed = all(
+        return all(
             isinstance(self.tree.nodes[index], _FIXED) for index, _ in stack[[i for i, _ in stack].index(child) :]
         )
-        return all_fixed
 
     def waits(self, index: int, active: set[int]) -> bool:
         """Whether a mutable node holds an immutable one that is still being made, so that it is filled at the end."""
@@ -261,7 +260,7 @@ class _Builder:
         else:
             cls = self.find_class(node.type, index)
         try:
-            return object.__new__(cls) if cls.__new__ is object.__new__ else cls.__new__(cls)
+            return cls.__new__(cls)  # type: ignore[call-overload]
         except Exception as error:
             raise self.wrong(index, error) from error
 
@@ -377,5 +376,5 @@ _LEAVES: dict[type, Callable[[Tree, Any], Any]] = {
     nodes.Array: as_array,
     nodes.Scalar: _scalar,
     nodes.Dtype: lambda tree, node: np.dtype(object) if node.value == "|O" else np.dtype(node.value),
-    nodes.Link: lambda tree, node: np.random.mtrand._rand,  # type: ignore[attr-defined]
+    nodes.Link: lambda tree, node: np.random.mtrand._rand,
 }

@@ -32,9 +32,10 @@ def function_home(function: Any) -> tuple[str, str]:
     if isinstance(function, np.ufunc):
         module = "numpy" if getattr(np, function.__name__, None) is function else "scipy.special"
         return module, function.__name__
-    module = getattr(function, "__module__", None) or "builtins"
-    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", "")
-    if isinstance(function, types.MethodType):
+    module = str(getattr(function, "__module__", None) or "builtins")
+    name = str(getattr(function, "__qualname__", None) or getattr(function, "__name__", ""))
+    owner = getattr(function, "__self__", None)
+    if owner is not None and not isinstance(owner, types.ModuleType):
         raise SaveError(
             "function-refused", f"the bound method {name} cannot be data", hint="use a module-level function"
         )
@@ -47,9 +48,7 @@ def allowed_name(thing: Any, allow: frozenset[str]) -> str:
     Raises:
         SaveError: It can never be named, or the caller has not allowed it; the hint says what to write.
     """
-    module, name = (
-        (thing.__module__, thing.__qualname__) if isinstance(thing, type) else function_home(thing)
-    )
+    module, name = (thing.__module__, thing.__qualname__) if isinstance(thing, type) else function_home(thing)
     what = "class" if isinstance(thing, type) else "function"
     full = f"{module}.{name}"
     if name == "<lambda>" or "<lambda>" in name:
@@ -62,7 +61,8 @@ def allowed_name(thing: Any, allow: frozenset[str]) -> str:
         raise SaveError(
             "name-not-importable",
             f"the {what} {full} cannot be found again by another process",
-            hint=f"move it to a module of your own package, then allow it: Policy(allow=['mypkg.module.{name.split('.')[-1]}'])",
+            hint="move it to a module of your own package, then allow it: "
+            f"Policy(allow=['mypkg.module.{name.split('.')[-1]}'])",
         )
     if full not in allow:
         raise SaveError(
@@ -137,10 +137,8 @@ def find(name: str) -> Any:
             f"{name} cannot be imported: {type(error).__name__}: {error}",
             hint="install the package that defines it, or run where it can be imported",
         ) from error
-    if isinstance(found, type):
-        full = f"{found.__module__}.{found.__qualname__}"
-    else:
-        full = ".".join(function_home(found))
+    home = (found.__module__, found.__qualname__) if isinstance(found, type) else function_home(found)
+    full = ".".join(home)
     if full != name:
         raise AuditError("name-not-allowed", f"{name} is really {full}", hint=f"allow {full} if that is meant")
     return found

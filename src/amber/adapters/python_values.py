@@ -111,9 +111,7 @@ class Pattern:
         state = {"pattern": obj.pattern, "flags": obj.flags}
         reason = _pattern_refusal(state)
         if reason:
-            raise SaveError(
-                "pattern-refused", reason, hint="flags can stand in the pattern: (?i) at its start"
-            )
+            raise SaveError("pattern-refused", reason, hint="flags can stand in the pattern: (?i) at its start")
         return state
 
     def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
@@ -124,9 +122,7 @@ class Pattern:
         try:
             pattern = re.compile(state["pattern"], state["flags"])
         except (re.error, RecursionError, OverflowError, ValueError) as error:
-            raise AuditError(
-                "pattern-refused", f"not a regular expression: {error}", where="Pattern"
-            ) from error
+            raise AuditError("pattern-refused", f"not a regular expression: {error}", where="Pattern") from error
         if pattern.flags != state["flags"]:
             raise AuditError("value-mismatch", "these are not the flags of this pattern", where="Pattern")
         return pattern

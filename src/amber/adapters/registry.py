@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from functools import lru_cache
+from functools import cache
 from typing import cast
 
 from amber.adapters.protocol import Adapter
@@ -18,7 +18,7 @@ _MODULES = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def adapter(library: str) -> Adapter:
     """Return the adapter of a library named in the vocabulary."""
     return cast("Adapter", importlib.import_module(_MODULES[library]).ADAPTER)

@@ -176,7 +176,9 @@ def _collection(value: Any, depth: int) -> str:
     if isinstance(value, dict):
         parts = [f"{_text(k, depth - 1)}: {_text(v, depth - 1)}" for k, v in list(value.items())[:_ITEMS]]
     else:
-        parts = [_text(item, depth - 1) for item in list(value)[: _ITEMS if not isinstance(value, set | frozenset) else None]]
+        parts = [
+            _text(item, depth - 1) for item in list(value)[: _ITEMS if not isinstance(value, set | frozenset) else None]
+        ]
     if isinstance(value, set | frozenset):
         parts = sorted(parts)[:_ITEMS]
     if len(value) > _ITEMS:

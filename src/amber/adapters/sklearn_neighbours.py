@@ -36,6 +36,8 @@ class SearchTreeState:
         data, metric = state["data"], state["dist_metric"]
         metric._validate_data(data)
         nodes = by_field(state["node_data"], np.dtype(_kd_tree.NodeData))
+        if not nodes["is_leaf"][len(nodes) // 2 :].all():  # a search would go on beyond the array
+            raise ValueError("a search tree has inner nodes on its last level")
         tree = cls.__new__(cls)
         tree.__setstate__(
             (

@@ -7,9 +7,6 @@ In: the model and the caller's policy. Out: `Taken`, a tree whose bytes are the 
 from __future__ import annotations
 
 import base64
-import struct
-import sys
-import types
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,17 +19,14 @@ from amber.adapters import customs
 from amber.adapters.arrays import dtype_string, to_tensor
 from amber.adapters.protocol import Prepares
 from amber.adapters.registry import adapter
-from amber.errors import AmberError, Problem, SaveError
+from amber.adapters.scalars import COLUMN_LENGTH, SCALARS, column_kind, element_key, key_label, range_node, scalar_node
+from amber.errors import Problem, SaveError
 from amber.policy import Policy
 from amber.tree import nodes
-from amber.tree.codec import SAFE_INTEGER, encode_node
+from amber.tree.codec import encode_node
 from amber.tree.nodes import AnyNode, Tensor, Tree
 from amber.tree.paths import ROOT
 
-COLUMN_LENGTH = 64  # longer homogeneous lists, maps and object arrays become columns
-_SCALARS = frozenset(
-    {type(None), bool, int, float, complex, str, bytes, types.EllipsisType, np.dtype}
-)
 _NUMBER = {bool: "", int: "int", float: "float"}
 _MAX_PROBLEMS = 50
 
@@ -91,7 +85,7 @@ class _Taker:
     def index(self, obj: Any, label: str) -> int:
         """Return the index of `obj`, giving it the next one when it is met for the first time."""
         kind = type(obj)
-        if kind in _SCALARS or isinstance(obj, np.generic | np.dtype):
+        if kind in SCALARS or isinstance(obj, np.generic | np.dtype):
             return self.scalar_index(obj, kind, label)
         known = self.by_id.get(id(obj))
         if known is not None:
@@ -113,7 +107,7 @@ class _Taker:
         elif isinstance(obj, np.void) and obj.dtype.names is not None:
             key, node = ("record", id(obj)), None
         else:
-            node = self.attempt(lambda: _scalar_node(obj, kind), label)
+            node = self.attempt(lambda: scalar_node(obj, kind), label)
             key = encode_node(node)
         known = self.by_value.get(key)
         if known is None:
@@ -147,22 +141,20 @@ class _Taker:
             return self.attempt(lambda: handler(self, obj))
         return self.attempt(lambda: self.other(obj))
 
-    def list(self, obj: list[Any]) -> AnyNode:
-        return self.column(obj, "list") or nodes.List(self.items(obj))
+    def list_node(self, obj: list[Any]) -> AnyNode:
+        return self.column_node(obj, "list") or nodes.List(self.items(obj))
 
-    def tuple(self, obj: tuple[Any, ...]) -> AnyNode:
-        column = self.column(obj, "tuple")
+    def tuple_node(self, obj: tuple[Any, ...]) -> AnyNode:
+        column = self.column_node(obj, "tuple")
         if column is not None:
             return column
         named = 2 <= len(obj) <= 3 and type(obj[0]) is str
-        return nodes.Tuple(
-            [self.index(item, "" if named and i == 1 else f"[{i}]") for i, item in enumerate(obj)]
-        )
+        return nodes.Tuple([self.index(item, "" if named and i == 1 else f"[{i}]") for i, item in enumerate(obj)])
 
     def items(self, obj: Any) -> list[int]:
         return [self.index(item, f"[{position}]") for position, item in enumerate(obj)]
 
-    def column(self, obj: Any, container: Any) -> AnyNode | None:
+    def column_node(self, obj: Any, container: Any) -> AnyNode | None:
         """Return a columnar node for a long list of equal scalars, else None."""
         kind = column_kind(obj)
         if kind is None:
@@ -171,7 +163,7 @@ class _Taker:
             self.columns.append(list(obj))
             return nodes.Strings(container, len(self.columns) - 1)
         element = _NUMBER.get(kind, "numpy")
-        array = np.array(obj, dtype={"int": np.int64, "float": np.float64}.get(element, kind))
+        array: np.ndarray[Any, Any] = np.array(obj, dtype={"int": np.int64, "float": np.float64}.get(element, kind))
         tensor = self.tensor(array, "C", dtype_string(array.dtype))
         return nodes.Numbers(container, element, dtype_string(array.dtype), tensor)  # type: ignore[arg-type]
 
@@ -181,25 +173,23 @@ class _Taker:
 
     def elements(self, obj: Any) -> list[int]:
         """Set elements in the order of their canonical bytes, whatever the hash seed."""
-        keyed = sorted((element_key(item), item) for item in obj) if len(obj) < 2 else sorted(
-            ((element_key(item), position, item) for position, item in enumerate(obj)), key=lambda each: each[0]
-        )
-        return [self.index(each[-1], "[...]") for each in keyed]
+        keyed = sorted(((element_key(item), item) for item in obj), key=lambda pair: pair[0])
+        return [self.index(item, "[...]") for _, item in keyed]
 
     def pairs(self, obj: dict[Any, Any]) -> list[tuple[int, int]]:
-        result = []
+        result: list[tuple[int, int]] = []
         for key, value in obj.items():
             element_key(key)
-            result.append((self.index(key, ".keys()"), self.index(value, f"[{_label(key)}]")))
+            result.append((self.index(key, ".keys()"), self.index(value, f"[{key_label(key)}]")))
         return result
 
-    def dict(self, obj: dict[Any, Any]) -> AnyNode:
-        return self.map(obj, "dict") or nodes.Dict(self.pairs(obj))
+    def dict_node(self, obj: dict[Any, Any]) -> AnyNode:
+        return self.map_node(obj, "dict") or nodes.Dict(self.pairs(obj))
 
-    def ordered(self, obj: Any) -> AnyNode:
-        return self.map(obj, "ordered-dict") or nodes.OrderedDict(self.pairs(obj))
+    def ordered_node(self, obj: Any) -> AnyNode:
+        return self.map_node(obj, "ordered-dict") or nodes.OrderedDict(self.pairs(obj))
 
-    def map(self, obj: Any, container: Any) -> AnyNode | None:
+    def map_node(self, obj: Any, container: Any) -> AnyNode | None:
         if len(obj) <= COLUMN_LENGTH:
             return None
         keys, values = list(obj), list(obj.values())
@@ -207,7 +197,7 @@ class _Taker:
             return None
         return nodes.Map(container, self.index(keys, ".keys()"), self.index(values, ".values()"))
 
-    def default(self, obj: Any) -> AnyNode:
+    def default_node(self, obj: Any) -> AnyNode:
         factory = obj.default_factory
         if factory is not None and not isinstance(factory, type):
             raise SaveError(
@@ -217,7 +207,7 @@ class _Taker:
             )
         return nodes.DefaultDict(self.index(factory, ".default_factory"), self.pairs(obj))
 
-    def array(self, obj: np.ndarray[Any, Any]) -> AnyNode:
+    def array_node(self, obj: np.ndarray[Any, Any]) -> AnyNode:
         order = "F" if obj.ndim > 1 and obj.flags.f_contiguous and not obj.flags.c_contiguous else "C"
         if obj.dtype == np.dtype(object):
             flat = obj.ravel(order="C").tolist() if obj.ndim else [obj.item()]
@@ -233,12 +223,12 @@ class _Taker:
             tensor = self.tensor(np.asarray(obj), order, None if fields else dtype)
         return nodes.Array(dtype, list(obj.shape), order, tensor)  # type: ignore[arg-type]
 
-    def structured(self, dtype: np.dtype[Any]) -> AnyNode:
+    def structured_node(self, dtype: np.dtype[Any]) -> AnyNode:
         if dtype.hasobject or any(len(each) > 2 for each in (dtype.fields or {}).values()):
             raise SaveError("dtype-refused", "dtypes with Python objects or titles cannot be data")
-        fields = []
+        fields: list[tuple[str, str | int, int, list[int]]] = []
         for name in dtype.names or ():
-            kind, offset = (dtype.fields or {})[name][:2]
+            kind, offset = (dtype.fields or dict[str, Any]())[name][:2]
             base, shape = kind.subdtype or (kind, ())
             inner: Any = self.index(base, f".{name}") if base.names is not None else dtype_string(base)
             fields.append((name, inner, offset, list(shape)))
@@ -248,13 +238,13 @@ class _Taker:
 
     def other(self, obj: Any) -> AnyNode:
         if isinstance(obj, np.dtype):
-            return self.structured(obj)
+            return self.structured_node(obj)
         if isinstance(obj, np.void):
             dtype = self.index(obj.dtype, ".dtype")
             return nodes.Scalar(dtype, obj.tobytes().hex())
         if isinstance(obj, np.memmap) and type(obj) is np.memmap:
-            return self.array(np.asarray(obj))
-        if obj is np.random.mtrand._rand:  # type: ignore[attr-defined]
+            return self.array_node(np.asarray(obj))
+        if obj is np.random.mtrand._rand:
             return nodes.Link("rng.global")
         if isinstance(obj, type):
             return self.type_reference(obj)
@@ -328,119 +318,18 @@ class _Taker:
 
 
 _HANDLERS: dict[type, Callable[[_Taker, Any], AnyNode]] = {
-    list: _Taker.list,
-    tuple: _Taker.tuple,
+    list: _Taker.list_node,
+    tuple: _Taker.tuple_node,
     set: lambda taker, obj: nodes.Set(taker.elements(obj)),
     frozenset: lambda taker, obj: nodes.FrozenSet(taker.elements(obj)),
     deque: lambda taker, obj: nodes.Deque(taker.items(obj), obj.maxlen),
-    dict: _Taker.dict,
-    OrderedDict: _Taker.ordered,
-    defaultdict: _Taker.default,
-    np.ndarray: _Taker.array,
+    dict: _Taker.dict_node,
+    OrderedDict: _Taker.ordered_node,
+    defaultdict: _Taker.default_node,
+    np.ndarray: _Taker.array_node,
     bytearray: lambda taker, obj: nodes.ByteArray(base64.b64encode(bytes(obj)).decode("ascii")),
     slice: lambda taker, obj: nodes.Slice(*(taker.index(getattr(obj, n), f".{n}") for n in ("start", "stop", "step"))),
-    range: lambda taker, obj: _range_node(obj),
-}
-
-
-def column_kind(items: Any) -> type | None:
-    """Return the one exact type of a long list of strings or numbers that fit a column, else None."""
-    if len(items) <= COLUMN_LENGTH:
-        return None
-    kind = type(items[0])
-    if any(type(item) is not kind for item in items):
-        return None
-    if kind is str:
-        return str if all(item.isascii() or _encodable(item) for item in items) else None
-    if kind is int:
-        return int if all(-(2**63) <= item < 2**63 for item in items) else None
-    if kind is float:
-        return float
-    if issubclass(kind, np.number | np.bool_) and np.dtype(kind).kind in "biuf" and np.dtype(kind).itemsize <= 8:
-        return kind
-    return None
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def element_key(item: Any) -> bytes:
-    """Return the canonical bytes of a set element or map key: a scalar or a flat tuple of scalars.
-
-    Raises:
-        SaveError: `key-invalid`: it is something else.
-    """
-    if type(item) is tuple:
-        return b'["tuple",[' + b",".join(_scalar_key(part) for part in item) + b"]]"
-    return _scalar_key(item)
-
-
-def _scalar_key(item: Any) -> bytes:
-    if type(item) not in _SCALARS and not isinstance(item, np.generic):
-        raise SaveError(
-            "key-invalid", f"a {type(item).__qualname__} cannot be a key or a set element", hint="use scalars as keys"
-        )
-    if type(item) is int and not -(2**63) <= item < 2**64:
-        raise SaveError("key-invalid", "integers in keys and set elements must fit 64 bits")
-    return encode_node(_scalar_node(item, type(item)))
-
-
-def _label(key: Any) -> str:
-    return repr(key) if type(key) in (str, int) else type(key).__name__
-
-
-def float_text(value: float) -> str:
-    """Return a float as the tree writes it: Python's repr, a NaN with an unusual payload spelt out."""
-    if value == value:  # noqa: PLR0124 - false for NaN only
-        return repr(value)
-    bits = struct.unpack("<Q", struct.pack("<d", value))[0]
-    return "nan" if bits == 0x7FF8000000000000 else f"nan:{bits:016x}"
-
-
-def _scalar_node(obj: Any, kind: type) -> AnyNode:
-    maker = _SCALAR_NODES.get(kind)
-    if maker is not None:
-        return maker(obj)
-    if isinstance(obj, np.dtype):
-        return nodes.Dtype("|O" if obj == np.dtype(object) else dtype_string(obj))
-    dtype = dtype_string(obj.dtype)
-    return nodes.Scalar(dtype, np.asarray(obj).tobytes().hex())
-
-
-def _text_node(text: str) -> AnyNode:
-    if text.isascii() or _encodable(text):
-        return nodes.Str(text)
-    return nodes.Utf16(base64.b64encode(text.encode("utf-16-le", "surrogatepass")).decode("ascii"))
-
-
-def _int_node(value: int) -> AnyNode:
-    if abs(value) <= SAFE_INTEGER:
-        return nodes.Int(value)
-    if value.bit_length() > 13_000:  # about 4000 digits; Python itself refuses to print longer ones
-        raise SaveError("limit-integer-digits", "an integer of more than 3900 digits")
-    return nodes.Int(str(value))
-
-
-def _range_node(obj: range) -> AnyNode:
-    if any(abs(value) > SAFE_INTEGER for value in (obj.start, obj.stop, obj.step)):
-        raise SaveError("number-invalid", "a range beyond 2^53-1")
-    return nodes.Range(obj.start, obj.stop, obj.step)
-
-
-_SCALAR_NODES: dict[type, Callable[[Any], AnyNode]] = {
-    type(None): lambda obj: nodes.NoneNode(),
-    types.EllipsisType: lambda obj: nodes.EllipsisNode(),
-    bool: nodes.Bool,
-    int: _int_node,
-    float: lambda obj: nodes.Float(float_text(obj)),
-    complex: lambda obj: nodes.Complex(float_text(obj.real), float_text(obj.imag)),
-    str: _text_node,
-    bytes: lambda obj: nodes.Bytes(base64.b64encode(obj).decode("ascii")),
+    range: lambda taker, obj: range_node(obj),
 }
 
 
@@ -454,11 +343,3 @@ def _merged(errors: list[SaveError]) -> SaveError:
     return SaveError(
         first.code, f"{len(errors)} parts of the model cannot be data", hint="; ".join(hints), problems=problems
     )
-
-
-def python_version() -> str:
-    """Version of the running Python, as the manifest's libraries name it."""
-    return ".".join(map(str, sys.version_info[:3]))
-
-
-__all__ = ["AmberError", "Taken", "column_kind", "element_key", "float_text", "python_version", "take"]

@@ -1,4 +1,4 @@
-"""All members of an artifact from a tree, its evidence and a manifest; and tree and evidence back from members."""
+"""Members from a tree, its evidence and a manifest; and tree and evidence back from members."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
 """Canonical JSON: the bytes of RFC 8785 for the subset Amber writes, from one sorted-keys encoder.
 
 The subset: null, booleans, integers of at most 2^53-1 in magnitude, strings without lone surrogates, arrays,
-and objects with ASCII keys. Floats are strings (`float_text`), larger integers decimal strings.
+and objects whose keys sort alike everywhere (`is_key`). Floats are strings, larger integers decimal strings.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import msgspec
@@ -14,10 +15,12 @@ import msgspec
 from amber.errors import FormatError, SaveError
 
 SAFE_INTEGER = 2**53 - 1
+MAX_KEY = 256  # characters
 MAX_DEPTH = 32  # of nested arrays and objects in free-form values
 
 Json = Any  # None | bool | int | str | list[Json] | dict[str, Json]
 
+_KEY = re.compile(r"[ -~\u00a0-\ud7ff]*")
 _encoder = msgspec.json.Encoder(order="sorted")
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
 
@@ -56,13 +59,8 @@ def decode(decoder: msgspec.json.Decoder[Any], data: memoryview | bytes, code: s
     return value
 
 
-def float_text(value: float) -> str:
-    """Return a float as the string that stands for it: Python's shortest repr (`0.1`, `1e+16`, `nan`, `-0.0`)."""
-    return repr(float(value))
-
-
 def is_float_text(text: str, *, finite: bool = False) -> bool:
-    """Whether `text` is the string of a float, spelt as `float_text` spells it."""
+    """Whether `text` is a float spelt as Python's shortest repr (`0.1`, `1e+16`, `nan`, `-0.0`)."""
     try:
         value = float(text) if len(text) <= 32 else None
     except ValueError:
@@ -73,7 +71,7 @@ def is_float_text(text: str, *, finite: bool = False) -> bool:
 
 
 def is_plain(value: Json, depth: int = 0) -> bool:
-    """Whether a decoded free-form value is of the subset: bounded integers, no floats, ASCII keys, bounded depth."""
+    """Whether a decoded value is of the subset: bounded integers, no floats, bounded depth."""
     kind = type(value)
     if kind is str or kind is bool or value is None:
         return True
@@ -84,54 +82,13 @@ def is_plain(value: Json, depth: int = 0) -> bool:
     if kind is list:
         return all(is_plain(item, depth + 1) for item in value)
     if kind is dict:
-        return all(_is_key(key) and is_plain(item, depth + 1) for key, item in value.items())
+        return all(is_key(key) and is_plain(item, depth + 1) for key, item in value.items())
     return False
 
 
-def _is_key(key: object) -> bool:
-    return isinstance(key, str) and 0 < len(key) <= 256 and key.isascii() and key.isprintable()
+def is_key(key: str) -> bool:
+    """Whether `key` may name a free-form value: 1 to 256 characters, no controls, none above U+D7FF.
 
-
-def plain(value: Any, where: str, depth: int = 0) -> Json:
-    """Return a caller's value (metadata, hyperparameters) in the subset; floats and large integers become strings.
-
-    Raises:
-        SaveError: `value-not-json`: something JSON cannot hold, a key that is not printable ASCII, or too
-        deep.
+    Up to there the orders by code point, by UTF-8 bytes and by UTF-16 units (RFC 8785) are the same.
     """
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return int(value) if abs(value) <= SAFE_INTEGER else str(int(value))
-    if isinstance(value, float):
-        return float_text(value)
-    if isinstance(value, str):
-        return _plain_text(value, where)
-    if depth >= MAX_DEPTH:
-        raise SaveError("value-not-json", f"nested more than {MAX_DEPTH} deep", where=where)
-    if isinstance(value, list | tuple):
-        return [plain(item, f"{where}[{position}]", depth + 1) for position, item in enumerate(value)]
-    if isinstance(value, dict):
-        for key in value:
-            if not _is_key(key):
-                raise SaveError(
-                    "value-not-json",
-                    f"the key {key!r} is not printable ASCII of 1 to 256 characters",
-                    where=where,
-                    hint="rename the key; values may hold any text",
-                )
-        return {key: plain(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
-    raise SaveError(
-        "value-not-json",
-        f"a {type(value).__name__} is not JSON",
-        where=where,
-        hint="use numbers, strings, lists and dicts",
-    )
-
-
-def _plain_text(value: str, where: str) -> str:
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise SaveError("value-not-json", "the text holds a lone surrogate", where=where) from error
-    return str(value)
+    return 0 < len(key) <= MAX_KEY and _KEY.fullmatch(key) is not None

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from blake3 import blake3
 
 from amber.archive import names
+from amber.errors import FormatError
 
 Buffer = bytes | bytearray | memoryview
 
@@ -21,7 +22,7 @@ _MANY_THREADS = 256 * 1024
 
 
 def blake3_hex(parts: Sequence[Buffer]) -> str:
-    """Return the BLAKE3 digest (64 hex characters) of the concatenated `parts`, with all threads where it pays."""
+    """Return the BLAKE3 digest (64 hex characters) of the joined `parts`, with all threads where it pays."""
     if len(parts) == 1 and len(parts[0]) < _MANY_THREADS:
         return blake3(parts[0]).hexdigest()
     total = sum(map(len, parts))
@@ -29,6 +30,22 @@ def blake3_hex(parts: Sequence[Buffer]) -> str:
     for part in parts:
         hasher.update(part)
     return hasher.hexdigest()
+
+
+def check_digests(expected: Mapping[str, str], members: Mapping[str, memoryview]) -> None:
+    """Compare the BLAKE3 digests of members with the listed ones (64 hex characters, by name).
+
+    Raises:
+        FormatError: `digest-mismatch`.
+    """
+    for name, digest in expected.items():
+        if blake3_hex([members[name]]) != digest:
+            raise FormatError(
+                "digest-mismatch",
+                "the member is damaged or was changed",
+                where=name,
+                hint="fetch the file again",
+            )
 
 
 def sha256(parts: Sequence[Buffer]) -> bytes:
@@ -40,7 +57,7 @@ def sha256(parts: Sequence[Buffer]) -> bytes:
 
 
 def artifact_id(members: Mapping[str, Sequence[Buffer]]) -> str:
-    """Return the id (64 hex characters): the OpenSSF Model Signing root over all members outside `signatures/`.
+    """Return the id (64 hex characters): the OMS root over all members outside `signatures/`.
 
     SHA-256 over the concatenated raw SHA-256 digests of the members, in code-point order of their names.
     State it only after the container, the manifest and the digests were checked for the same bytes: the root

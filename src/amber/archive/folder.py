@@ -16,7 +16,7 @@ from amber.limits import Limits
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
-# Below one directory descriptor nobody can swap a parent for a link while we walk; Windows has none, and no fork.
+# Below one directory descriptor nobody can swap a parent for a link while we walk; Windows has none.
 _BY_DESCRIPTOR = os.open in os.supports_dir_fd and os.scandir in os.supports_fd
 _LITTER = {
     ".DS_Store": "the macOS Finder left it",

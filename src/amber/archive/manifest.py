@@ -1,4 +1,4 @@
-"""The manifest: the member that describes all the others. Shapes and codec; the rules for values are beside it.
+"""The manifest, the member that describes all the others: shapes and codec (`manifest_rules` has the rest).
 
 Keys without a default are always present; keys with one are absent where they hold it (`spec/manifest.md`).
 """

@@ -1,4 +1,4 @@
-"""What the values of a manifest may be: patterns, bounds and agreements, the same rules at save and at load."""
+"""What the values of a manifest may be: patterns, bounds and agreements, the same at save and at load."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from amber.archive.canonical import SAFE_INTEGER, float_text, is_float_text, is_plain
+from amber.archive.canonical import SAFE_INTEGER, is_float_text, is_key, is_plain
 from amber.archive.manifest import InputInfo, Manifest, OutputInfo, Schema, Summary
 from amber.archive.names import MANIFEST
 from amber.errors import FormatError, UsageError, shown
@@ -140,7 +140,9 @@ def _check_members(manifest: Manifest) -> None:
 def _check_free(manifest: Manifest) -> None:
     for key in ("hyperparameters", "metadata", "extensions"):
         if not is_plain(getattr(manifest, key)):
-            raise _fail(key, "floats, integers beyond 2^53-1 and keys outside printable ASCII must be text")
+            raise _fail(
+                key, "integers beyond 2^53-1 and floats must be text, keys 1 to 256 characters below U+D800"
+            )
     _match("extensions", _DOMAIN, manifest.extensions)
     _match("libraries", _LIBRARY, manifest.libraries)
     _match("libraries", _LIBRARY_VERSION, manifest.libraries.values())
@@ -153,8 +155,8 @@ def check_metrics(metrics: dict[str, int | str]) -> None:
         FormatError: `metric-not-finite`, `manifest-value`.
     """
     for name, value in metrics.items():
-        if not 0 < len(name) <= 256 or not name.isascii() or not name.isprintable():
-            raise _fail("metrics", "names are 1 to 256 printable ASCII characters")
+        if not is_key(name):
+            raise _fail("metrics", f"{shown(name)!r} is not a name of a metric")
         if not is_number(value):
             raise FormatError(
                 "metric-not-finite", f"{shown(value)!r} is not a finite number", where=f"metrics.{name}"
@@ -252,21 +254,6 @@ def is_number(value: Any, *, finite: bool = True) -> bool:
     if isinstance(value, str):
         return is_float_text(value, finite=finite)
     return type(value) is int and -SAFE_INTEGER <= value <= SAFE_INTEGER
-
-
-def number(value: float, where: str) -> int | str:
-    """Return a caller's number (of any numeric type that turns into int or float) as the manifest holds it.
-
-    Raises:
-        UsageError: `metric-not-finite`: it is no number, or not finite.
-    """
-    try:
-        plain: int | str = int(value) if isinstance(value, int) else float_text(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise UsageError("metric-not-finite", f"{shown(value)!r} is not a number", where=where) from error
-    if not is_number(plain):
-        raise UsageError("metric-not-finite", f"{shown(value)!r} is not a finite number", where=where)
-    return plain
 
 
 def _text(where: str, value: str | None) -> None:

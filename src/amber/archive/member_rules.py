@@ -1,4 +1,4 @@
-"""Which members stand beside which: what the manifest lists against what is there, sizes, pairs and places."""
+"""Which members stand beside which: listed against present, sizes, pairs, places and limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Private writeable memory for bytes that are about to be checked: allocated, or a private mapping of a file."""
+"""Private writeable memory for bytes about to be checked: allocated, or a private mapping of a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import mmap
 import os
 import sys
 
-from amber.errors import LimitError, SourceError
+from amber.errors import SourceError
 
 # From here memory comes from its own mapping, with large pages where the system has them (bytes).
 LARGE = 1024 * 1024
@@ -38,7 +38,7 @@ def allocate(size: int) -> memoryview:
     """Return `size` writeable bytes, all zero.
 
     Raises:
-        LimitError: `memory-short`.
+        SourceError: `memory-short`.
     """
     try:
         if size < LARGE:
@@ -50,19 +50,19 @@ def allocate(size: int) -> memoryview:
             block.madvise(mmap.MADV_HUGEPAGE)
         return memoryview(block)
     except (MemoryError, OSError, OverflowError) as error:
-        raise LimitError("memory-short", f"{size} bytes of memory are not to be had: {error}") from error
+        raise SourceError("memory-short", f"{size} bytes of memory are not to be had: {error}") from error
 
 
 def map_private(fd: int, size: int) -> memoryview:
     """Return a private writeable mapping of a file: what is written to it never reaches the file.
 
     Raises:
-        LimitError: `memory-short`.
+        SourceError: `memory-short`.
     """
     try:
         block = mmap.mmap(fd, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
     except (MemoryError, OSError, OverflowError, ValueError) as error:
-        raise LimitError("memory-short", f"{size} bytes cannot be mapped: {error}") from error
+        raise SourceError("memory-short", f"{size} bytes cannot be mapped: {error}") from error
     return memoryview(block)
 
 
@@ -70,8 +70,7 @@ def read_exactly(fd: int, size: int, where: str) -> memoryview:
     """Return the `size` bytes of a file that is open at its beginning, which must then be at its end.
 
     Raises:
-        SourceError: `source-changed`: it has fewer or more bytes; `source-unreadable`.
-        LimitError: `memory-short`.
+        SourceError: `source-changed`: it has fewer or more bytes; `source-unreadable`, `memory-short`.
     """
     view = allocate(size)
     try:

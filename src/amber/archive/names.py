@@ -19,6 +19,7 @@ STRINGS = "model/strings.json"
 SIGNATURES = "signatures/"
 CASES = "cases/"
 PROGRAMS = "programs/"
+PROOF_ENDING = ".tlog-proof"
 
 MAX_CHARS = 128  # of a whole name
 MAX_PARTS = 3
@@ -120,7 +121,7 @@ def check_place(name: str) -> None:
 
 
 def signature_bytes(name: str, members: int) -> int:
-    """Return the largest size in bytes of a member below `signatures/` in an artifact of `members` members."""
+    """Return the largest size in bytes of a signature in an artifact of `members` members."""
     if name.endswith("-oms.sigstore.json"):
         return min(_OMS_BYTES, _BUNDLE_BYTES + _OMS_BYTES_PER_MEMBER * members)
     return _BUNDLE_BYTES

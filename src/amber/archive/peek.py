@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from amber.archive import memory, names, safetensors
 from amber.archive.container import Fetch, read_container, view_fetch
 from amber.archive.folder import read_folder
-from amber.archive.source import Form, Source, check_crc, check_path, check_size, open_file, open_source
+from amber.archive.source import Form, Opened, Source, check_crc, check_path, check_size, open_file, open_source
 from amber.errors import SourceError
 from amber.limits import Limits
 from amber.tree.nodes import Tensor
@@ -20,7 +20,7 @@ from amber.tree.nodes import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Peeked:
-    """What was seen: all sizes in bytes, `members` read whole, and the tensors of the shards without their data."""
+    """What was seen: sizes in bytes, the `members` read whole, and the shards' tensors without data."""
 
     form: Form
     where: str
@@ -42,10 +42,18 @@ def peek_source(source: Source, limits: Limits) -> Peeked:
         path = check_path(source)
         return _peek_folder(path, limits) if os.path.isdir(path) else _peek_file(path, limits)
     with open_source(source, limits=limits) as opened:
-        glimpses = {
-            name: _glimpse(name, len(view), view_fetch(view), limits) for name, view in opened.members.items()
-        }
-        return _peeked(opened.form, opened.where, opened.size, opened.sizes, glimpses, limits)
+        return peek_opened(opened, limits)
+
+
+def peek_opened(opened: Opened, limits: Limits) -> Peeked:
+    """Look at an artifact that is in memory.
+
+    Raises:
+        FormatError: A header is not valid.
+        LimitError: It is larger than the limits allow.
+    """
+    glimpses = {name: _glimpse(name, len(view), view_fetch(view), limits) for name, view in opened.members.items()}
+    return _peeked(opened.form, opened.where, opened.size, opened.sizes, glimpses, limits)
 
 
 def _peek_file(path: str, limits: Limits) -> Peeked:

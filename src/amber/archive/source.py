@@ -1,4 +1,4 @@
-"""Where an artifact is read from: a file, a folder, bytes or a binary file object, into private writeable memory.
+"""How an artifact comes into private writeable memory: from a file, a folder, bytes or a file object.
 
 What was hashed is what is parsed: everything is read once, and only a large local file is mapped instead
 (private, writeable), its stat compared by `Opened.confirm` after hashing. Views keep the memory alive.
@@ -34,7 +34,7 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) 
 
 @dataclass(slots=True)
 class Opened:
-    """An artifact in memory whose container was proved (step 1). `members` are writeable views, in stored order."""
+    """An artifact in memory, its container proved; `members` are writeable views in stored order."""
 
     form: Form
     where: str  # the path as given, or what stands for one
@@ -44,6 +44,11 @@ class Opened:
     mapped: bool = False
     _descriptor: int = -1
     _stamp: tuple[int, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Path of the file or folder; empty for bytes and file objects."""
+        return "" if self.form == "bytes" else self.where
 
     @property
     def sizes(self) -> dict[str, int]:

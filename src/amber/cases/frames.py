@@ -150,7 +150,15 @@ def decode_frame(columns: list[Column]) -> Any:
     Raises:
         CaseError: `cases-...`: they are not the columns of one frame.
     """
-    pandas = cells.pandas_module()
+    try:
+        return _decode_frame(cells.pandas_module(), columns)
+    except CaseError:
+        raise
+    except Exception as error:
+        raise CaseError("cases-frame", f"a frame cannot be built: {type(error).__name__}") from error
+
+
+def _decode_frame(pandas: Any, columns: list[Column]) -> Any:
     body = [column for column in columns if column.parameters.get(ROLE) != "index"]
     levels = [column for column in columns if column.parameters.get(ROLE) == "index"]
     if len(body) > MAX_COLUMNS or len({column.shape for column in columns}) > 1:
@@ -159,7 +167,7 @@ def decode_frame(columns: list[Column]) -> Any:
     rows = columns[0].shape[0] if columns else 0
     parts = {position: decode_series(column) for position, column in enumerate(body)}
     frame = pandas.DataFrame(parts, index=pandas.RangeIndex(rows), copy=False)
-    frame.columns = pandas.Index([label_of(column) for column in body], tupleize_cols=False)
+    frame.columns = pandas.Index([label_of(column) for column in body])
     if index is not None:
         frame.index = index
     return frame

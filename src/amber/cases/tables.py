@@ -155,6 +155,8 @@ def _decode_sparse(columns: list[Column]) -> Any:
     shape = (int(match[1]), int(match[2]))
     data, indices, indptr = (arrays.decode(column) for column in columns)
     _check_sparse(data, indices, indptr, shape)
+    if shape[1] > 2**31 or (kind[:3] not in ("csr", "coo") and (shape[1] > 2**24 or shape[0] * shape[1] > 2**31)):
+        raise CaseError("cases-sparse", "a sparse matrix is too wide for its class")
     import scipy.sparse
 
     matrix = getattr(scipy.sparse, "csr_" + kind.split("_")[1])((data, indices, indptr), shape=shape)

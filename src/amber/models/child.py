@@ -1,7 +1,7 @@
-"""Replaying in a child process: replaying a stranger's cases runs a stranger's model, so time and memory are bounded.
+"""Replaying in a child process: that runs a stranger's model, so time and memory are bounded.
 
-In: a checked artifact and the reader's policy. Out: plain data with a verdict. The child reads the same source again and
-proves that its manifest has the bytes that were checked here; results come back over a pipe of their own.
+In: a checked artifact and the reader's policy. Out: plain data with a verdict. The child reads the same source again
+and proves that its manifest has the bytes that were checked here; results come back over a pipe of their own.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def replay_in_child(
 
     A child that crashes is `broken`; one that runs out of time or memory is `unchecked`, reason `budget`.
     """
-    with _as_path(checked) as path:
+    with as_path(checked) as path:
         order = Order(
             source=path,
             manifest=blake3(checked.opened.members[MANIFEST]).hexdigest(),
@@ -83,12 +83,12 @@ def replay_in_child(
         "detail": outcome.detail,
         "rows": outcome.rows,
         "knife_edge": outcome.knife_edge,
-        "findings": [Finding(**finding) for finding in outcome.findings],
+        "findings": tuple(Finding(**finding) for finding in outcome.findings),
     }
 
 
 @contextlib.contextmanager
-def _as_path(checked: Any) -> Iterator[str]:
+def as_path(checked: Any) -> Iterator[str]:
     """Yield a path the child can open: the artifact's own, or a private copy of bytes that have none."""
     own = checked.opened.path
     if own:

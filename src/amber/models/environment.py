@@ -1,7 +1,7 @@
 """The environment of a model: `env/pylock.toml` for save and verify, and a cheap fingerprint for load.
 
-`[tool.amber]` alone is compared. It holds nothing momentary: no clock, host name, thread setting or path, and the set of
-packages is the dependency closure of the libraries the model needs, not what happened to be imported.
+`[tool.amber]` alone is compared. It holds nothing momentary: no clock, host name, thread setting or path, and the set
+of packages is the dependency closure of the libraries the model needs, not what happened to be imported.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def _blas(numpy: Any) -> str:
 
 
 def _cpu_features() -> list[str]:
-    try:
-        from numpy._core._multiarray_umath import __cpu_features__ as features
-    except ImportError:  # NumPy 1.26
-        from numpy.core._multiarray_umath import __cpu_features__ as features
+    import numpy as np
+
+    core = getattr(np, "_core", None) or np.core  # NumPy 1.26 has no _core
+    features = core._multiarray_umath.__cpu_features__
     return sorted(name for name, present in features.items() if present)
 
 
@@ -176,9 +176,7 @@ def _host(source: dict[str, Any], name: str, where: str) -> set[str]:
         raise UsageError("lock-local-path", f"{name} comes from a local path", where=where)
     parts = urlsplit(str(source.get("url", "")))
     if parts.username or parts.password or parts.scheme == "file":
-        raise UsageError(
-            "lock-credential", f"the address of {name} holds a credential or a local path", where=where
-        )
+        raise UsageError("lock-credential", f"the address of {name} holds a credential or a local path", where=where)
     return {parts.hostname} if parts.hostname else set()
 
 
@@ -201,10 +199,9 @@ def differences(then: Mapping[str, Any], wrote: Mapping[str, str], libraries: It
         wrote: `manifest.libraries`, versions at writing.
         libraries: Libraries that own a type of the model.
     """
-    now, lines = machine(), []
-    for key in ("python", "implementation", "os", "machine", "blas"):
-        if then.get(key) != now[key]:
-            lines.append(f"{key} {then.get(key, 'unknown')} -> {now[key]}")
+    now = machine()
+    facts = ("python", "implementation", "os", "machine", "blas")
+    lines = [f"{key} {then.get(key, 'unknown')} -> {now[key]}" for key in facts if then.get(key) != now[key]]
     cpu = then.get("cpu")
     if cpu != now["cpu"]:
         before = {str(each) for each in cpu} if isinstance(cpu, list) else set()

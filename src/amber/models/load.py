@@ -1,7 +1,7 @@
-"""`amber.load`: from bytes to the same model, or a refusal. The steps are numbered as in `spec/` and in every report.
+"""`amber.load`: from bytes to the same model, or a refusal. The steps are numbered as in `spec/` and every report.
 
-1 container, 3 manifest, 4 digests, 5 policy, 6 names and values of the tree; only then is a class touched; 7 environment,
-9 cases where the environment differs (or the caller or the policy asks).
+1 container, 3 manifest, 4 digests, 5 policy, 6 names and values of the tree; only then is a class touched;
+7 environment, 9 cases where the environment differs (or the caller or the policy asks).
 """
 
 from __future__ import annotations
@@ -167,7 +167,9 @@ def _judge(outcome: Report, rules: Policy) -> None:
         )
     if rules.verdict is not None and not outcome.satisfies(rules.verdict):
         raise PolicyError(
-            "verdict-too-low", f"{outcome.verdict} ({outcome.reason}), the policy wants {rules.verdict}", where=outcome.name
+            "verdict-too-low",
+            f"{outcome.verdict} ({outcome.reason}), the policy wants {rules.verdict}",
+            where=outcome.name,
         )
 
 

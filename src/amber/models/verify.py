@@ -1,7 +1,7 @@
 """`amber.verify`: the numbered steps and a verdict. Never raises for what is in a file.
 
-The inert part (`vault.check`) does steps 1 to 5 and the names of 6; here come the values, the environment and the cases,
-which are replayed in a child process with a limit on time and memory, since they run a stranger's model.
+The inert part (`vault.check`) does steps 1 to 5 and the names of 6; here come the values, the environment and the
+cases, which are replayed in a child process with limits on time and memory, since they run a stranger's model.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from amber.errors import AmberError, SourceError
 from amber.models import environment
 from amber.models.child import replay_in_child
 from amber.policy import Policy
-from amber.report import Report, Step
+from amber.report import Report, Status, Step
 
 
 def verify(
@@ -80,18 +79,20 @@ def _with_step(report: Report, step: Step, verdict: Any = None, reason: str | No
     return changed if verdict is None else replace(changed, verdict=verdict, reason=reason or "")
 
 
-def _ending(report: Report, number: int, status: Any, code: str, detail: str) -> Report:
+def _ending(report: Report, number: int, status: Status, code: str, detail: str) -> Report:
     verdict = "broken" if status == "failed" else "unchecked"
     return _with_step(report, Step(number, status, code, detail), verdict, code)
 
 
 def _merged(report: Report, outcome: dict[str, Any]) -> Report:
-    verdict = outcome["verdict"]
-    status = {"identical": "passed", "equivalent": "passed", "unchecked": "not-asked"}.get(verdict, "failed")
-    merged = _with_step(report, Step(9, status, outcome["reason"], outcome.get("detail", "")), verdict, outcome["reason"])  # type: ignore[arg-type]
-    return replace(
-        merged, findings=tuple(outcome["findings"]), cases=outcome["rows"], knife_edge=outcome["knife_edge"]
-    )
+    verdict, reason = outcome["verdict"], outcome["reason"]
+    status: Status = "failed"
+    if verdict in ("identical", "equivalent"):
+        status = "passed"
+    elif verdict == "unchecked":
+        status = "not-asked"
+    merged = _with_step(report, Step(9, status, reason, outcome["detail"]), verdict, reason)
+    return replace(merged, findings=outcome["findings"], cases=outcome["rows"], knife_edge=outcome["knife_edge"])
 
 
 def _judged(report: Report, rules: Policy) -> Report:
@@ -100,6 +101,3 @@ def _judged(report: Report, rules: Policy) -> Report:
         return report
     line = f"verdict-too-low: {report.verdict}, the policy wants {rules.verdict}"
     return replace(report, refused=(*report.refused, line))
-
-
-__all__ = ["AmberError", "SourceError", "verify"]

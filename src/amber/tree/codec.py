@@ -12,6 +12,7 @@ import binascii
 import math
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -65,7 +66,9 @@ def decode_tree(tree_json: Any, strings_json: Any, tensors: list[Tensor], limits
         LimitError: It is larger than the limits allow.
     """
     if len(tree_json) > limits.tree_bytes:
-        raise LimitError("limit-tree-bytes", f"{len(tree_json)} bytes of tree, {limits.tree_bytes} accepted", where=TREE)
+        raise LimitError(
+            "limit-tree-bytes", f"{len(tree_json)} bytes of tree, {limits.tree_bytes} accepted", where=TREE
+        )
     table = _decode(_table_decoder, tree_json, TREE)
     if len(table.nodes) > limits.nodes:
         raise LimitError("limit-nodes", f"{len(table.nodes)} nodes, {limits.nodes} accepted", where=TREE)
@@ -235,7 +238,7 @@ class _Checker:
 
     def elements(self, node: Any) -> None:
         keys = [self._key(index) for index in node.items]
-        if any(left >= right for left, right in zip(keys, keys[1:], strict=False)):
+        if any(left >= right for left, right in pairwise(keys)):
             raise self.fail("tree-not-canonical", "set elements must be sorted by their bytes, each once")
 
     def _key(self, index: int) -> bytes:

@@ -139,9 +139,9 @@ def test_tensors_and_columns_are_used_exactly_once() -> None:
     assert code(tree(n.Array("<f4", [2], "C", 0), tensors=two)) == "tensor-mismatch"
     assert code(tree(n.Array("<f8", [3], "C", 0), tensors=two)) == "tensor-mismatch"
     assert code(tree(n.Numbers("list", "int", "<f8", 0), tensors=two)) == "dtype-unknown"
-    assert code(tree(n.Map("dict", 1, 2), n.Strings("list", 0), n.Strings("list", 1), strings=[["x", "x"], ["a", "b"]])) == (
-        "key-duplicate"
-    )
+    assert code(
+        tree(n.Map("dict", 1, 2), n.Strings("list", 0), n.Strings("list", 1), strings=[["x", "x"], ["a", "b"]])
+    ) == ("key-duplicate")
 
 
 def test_limits() -> None:

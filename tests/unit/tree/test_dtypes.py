@@ -22,7 +22,8 @@ def test_item_size_is_numpys(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "f8", "<f16", "|O", "O", "<f8,<f8", "(2,)<f8", "<U-1", "<M8[xs]", "<U9999999999", "<b1", "<V7", "object"]
+    "text",
+    ["", "f8", "<f16", "|O", "O", "<f8,<f8", "(2,)<f8", "<U-1", "<M8[xs]", "<U9999999999", "<b1", "<V7", "object"],
 )
 def test_other_strings_are_refused(text: str) -> None:
     with pytest.raises(FormatError) as caught:

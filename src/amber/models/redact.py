@@ -1,0 +1,74 @@
+"""`amber.redact`: the same model with synthetic rows in place of recorded ones, as a new artifact."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import msgspec
+
+from amber.models.save import Saved
+from amber.policy import Policy
+
+
+def redact(source: Any, target: str | os.PathLike[str], *, policy: Policy | None = None) -> Saved:
+    """Write a copy of an artifact whose cases hold no recorded row: every column is redrawn, the answers asked anew.
+
+    The model's members, card and environment keep their bytes; signatures are dropped, `lineage.parent` is the old id.
+
+    Args:
+        source: The artifact.
+        target: The file to write.
+        policy: What the reader accepts, as for `load`.
+
+    Raises:
+        AmberError: As `load` raises; and nothing is written.
+    """
+    from amber.adapters.build import build
+    from amber.archive.assemble import assemble, read_evidence, read_tree
+    from amber.archive.digests import artifact_id
+    from amber.archive.manifest import Lineage
+    from amber.archive.write import write_artifact
+    from amber.cases.record import record
+    from amber.cases.tables import decode
+    from amber.models.audit import audit
+    from amber.models.save import model_bytes
+    from amber.vault.check import open_checked
+
+    rules = policy or Policy()
+    with open_checked(source, rules, "auto") as checked:
+        opened, manifest = checked.opened, checked.manifest
+        tree = read_tree(opened.members, rules.limits)
+        audit(tree, rules)
+        model = build(tree, manifest.libraries)
+        evidence = read_evidence(manifest, opened.members, rules.limits)
+        groups = evidence.groups if evidence is not None else []
+        known = next((group for group in groups if group.kind == "sample"), None)
+        rows = None if known is None else decode(known.layout, known.inputs)
+        recorded = record(model, rows, rows="synthetic", mask=(), model_bytes=model_bytes(tree), limits=rules.limits)
+        signed = any(name.startswith("signatures/") for name in opened.members)
+        draft = msgspec.structs.replace(
+            manifest,
+            members={},
+            lineage=Lineage(
+                parent=artifact_id({name: [view] for name, view in opened.members.items()}), note="redacted"
+            ),
+            inputs=recorded.inputs,
+            outputs=recorded.outputs,
+            batching=recorded.batching,
+            methods=recorded.methods,
+            programs=[],
+        )
+        card = opened.members.get("README.md")
+        members = assemble(
+            draft,
+            tree,
+            recorded.evidence,
+            bytes(opened.members["env/pylock.toml"]),
+            None if card is None else bytes(card),
+        )
+        size = write_artifact(target, members)
+    notes = [*recorded.notes]
+    if signed:
+        notes.append("the signatures were dropped: they spoke of the old artifact")
+    return Saved(os.fspath(target), size, draft.name, draft.version, recorded.evidence.rows, tuple(notes))

@@ -1,0 +1,415 @@
+"""Rows of a file in blocks of bounded size: CSV, JSON lines, Parquet, .npy and plain text.
+
+A reader knows names and cells, not models. Cells of text formats stay text; the place of every row is kept, so that
+a cell that cannot be read is named by line and column.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal, Protocol
+
+from amber.errors import SourceError, UsageError
+
+BLOCK_CHARS = 32 * 1024 * 1024  # text of one block, in characters: long documents make short blocks
+Kind = Literal["text", "values", "array"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows: one entry of `cells` for each column asked for.
+
+    `kind` says what a column is: list of str, list of Python values, or a NumPy array.
+    """
+
+    cells: list[Any]
+    rows: int
+    first: int  # number of the first row, from 1
+    kind: Kind
+    lines: Sequence[int] | None = None  # line of each row in a text file, from 1
+
+    def place(self, position: int) -> str:
+        """Where a row of this block stands in its file."""
+        return f"line {self.lines[position]}" if self.lines is not None else f"row {self.first + position}"
+
+
+class Reader(Protocol):
+    """One opened file of rows."""
+
+    form: str  # for messages: CSV, JSON lines ...
+    names: list[str] | None  # of the columns; None where the file has none
+    width: int  # number of columns
+    records: bool  # each row may be had whole, as a dict
+
+    def blocks(self, wanted: Sequence[int], rows: int) -> Iterator[Block]:
+        """Yield blocks of at most `rows` rows with the columns at the positions `wanted`."""
+
+    def share(self) -> float | None:
+        """Return how much of the file has been read, 0 to 1; None where nobody knows."""
+
+
+class _Counted(io.RawIOBase):
+    """A binary stream that counts what was read of it."""
+
+    def __init__(self, stream: BinaryIO, size: int | None) -> None:
+        self._stream, self.size, self.seen = stream, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read1(len(buffer)) if hasattr(self._stream, "read1") else self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self.seen += len(data)
+        return len(data)
+
+    def share(self) -> float | None:
+        return min(1.0, self.seen / self.size) if self.size else None
+
+
+def bad_input(where: str, code: str, message: str, hint: str = "") -> SourceError:
+    """Return the error for an input that cannot be read."""
+    return SourceError(code, message, where=where, hint=hint)
+
+
+def size_of(stream: BinaryIO) -> int | None:
+    """Return the size of a regular file, None for a pipe."""
+    try:
+        size = os.fstat(stream.fileno()).st_size
+    except (OSError, AttributeError, io.UnsupportedOperation):
+        return None
+    return size or None
+
+
+class _Text:
+    """Lines of UTF-8 text, with or without a byte order mark."""
+
+    form = "text"
+    records = False
+
+    def __init__(self, stream: BinaryIO, where: str) -> None:
+        self.where = where
+        self._counted = _Counted(stream, size_of(stream))
+        buffered = io.BufferedReader(self._counted, 1 << 20)
+        self._lines = io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="")
+        self.names: list[str] | None = ["text"]
+        self.width = 1
+
+    def share(self) -> float | None:
+        """Return how much of the file has been read."""
+        return self._counted.share()
+
+    def blocks(self, wanted: Sequence[int], rows: int) -> Iterator[Block]:
+        """Yield one document a line."""
+        return _collected(self._documents(), wanted, rows)
+
+    def _documents(self) -> Iterator[tuple[int, list[str]]]:
+        try:
+            for number, line in enumerate(self._lines, start=1):
+                yield number, [line.rstrip("\r\n")]
+        except UnicodeDecodeError as error:
+            raise self._not_utf8() from error
+
+    def _not_utf8(self) -> SourceError:
+        return bad_input(
+            self.where, "input-encoding", "not UTF-8 text", "iconv -f latin1 -t utf-8 (or whatever it is) makes it so"
+        )
+
+
+def _collected(found: Iterator[tuple[int, list[str]]], wanted: Sequence[int], rows: int) -> Iterator[Block]:
+    """Turn numbered rows of cells into blocks of columns."""
+    first, chars = 1, 0
+    table: list[list[str]] = []
+    lines: list[int] = []
+    for number, cells in found:
+        table.append(cells)
+        lines.append(number)
+        chars += sum(map(len, cells))
+        if len(table) >= rows or chars >= BLOCK_CHARS:
+            yield _block(table, lines, first, wanted)
+            first, chars = first + len(table), 0
+            table, lines = [], []
+    if table:
+        yield _block(table, lines, first, wanted)
+
+
+def _block(table: list[list[str]], lines: list[int], first: int, wanted: Sequence[int]) -> Block:
+    return Block([[row[i] for row in table] for i in wanted], len(table), first, "text", lines)
+
+
+class TextReader(_Text):
+    """One document a line."""
+
+
+class CsvReader(_Text):
+    """Comma-separated values (RFC 4180), a tab or semicolon or bar where the header says so.
+
+    Args:
+        stream: The bytes.
+        where: Name of the file, for messages.
+        header: Whether the first row holds names; None: it does unless every cell of it is a number.
+        delimiter: One character; None: the one that splits the first line best.
+    """
+
+    form = "CSV"
+
+    def __init__(self, stream: BinaryIO, where: str, header: bool | None = None, delimiter: str | None = None) -> None:
+        super().__init__(stream, where)
+        first_line = self._first_line()
+        self._delimiter = delimiter or _delimiter_of(first_line)
+        rest = _chain(first_line, self._lines)
+        self._rows = csv.reader(rest, delimiter=self._delimiter)
+        self._held: list[tuple[int, list[str]]] = []
+        self.names = None
+        self.width = 0
+        top = next(self._numbered(), None)
+        if top is None:
+            raise bad_input(where, "input-empty", "the file is empty", "a CSV begins with a line of column names")
+        self.width = len(top[1])
+        if header is False or (header is None and all(map(_is_number, top[1]))):
+            self._held.append(top)
+        else:
+            self.names = [name.strip() for name in top[1]]
+
+    def _first_line(self) -> str:
+        try:
+            return self._lines.readline(BLOCK_CHARS)
+        except UnicodeDecodeError as error:
+            raise self._not_utf8() from error
+
+    def blocks(self, wanted: Sequence[int], rows: int) -> Iterator[Block]:
+        """Yield the rows after the header."""
+        return _collected(self._checked(), wanted, rows)
+
+    def _checked(self) -> Iterator[tuple[int, list[str]]]:
+        yield from self._held
+        width = self.width
+        for number, cells in self._numbered():
+            if len(cells) != width:
+                raise bad_input(
+                    self.where,
+                    "input-row",
+                    f"line {number}: expected {width} cells, got {len(cells)}",
+                    "a cell with a comma or a line break in it needs quotes",
+                )
+            yield number, cells
+
+    def _numbered(self) -> Iterator[tuple[int, list[str]]]:
+        """Rows with the line each begins on; blank lines are no rows."""
+        begin = self._rows.line_num + 1
+        try:
+            for cells in self._rows:
+                if cells:
+                    yield begin, cells
+                begin = self._rows.line_num + 1
+        except UnicodeDecodeError as error:
+            raise self._not_utf8() from error
+        except csv.Error as error:
+            raise bad_input(self.where, "input-row", f"line {begin}: not CSV: {error}") from error
+
+
+def _chain(first: str, rest: io.TextIOWrapper) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _delimiter_of(line: str) -> str:
+    best = max(",\t;|", key=lambda mark: (line.count(mark), mark == ","))
+    return best if line.count(best) else ","
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+class JsonLinesReader:
+    """One JSON value a line: an object, an array or a text."""
+
+    form = "JSON lines"
+
+    def __init__(self, stream: BinaryIO, where: str, rows: int) -> None:
+        self.where = where
+        self._counted = _Counted(stream, size_of(stream))
+        self._lines = io.BufferedReader(self._counted, 1 << 20)
+        self._number = 0
+        self._done = 0
+        self._ahead = self._take(rows)
+        if not self._ahead[0]:
+            raise bad_input(where, "input-empty", "the file has no rows")
+        self._shape = type(self._ahead[0][0])
+        self.records = self._shape is dict
+        self.names: list[str] | None = None
+        if self._shape is dict:
+            self.names = list(dict.fromkeys(key for row in self._ahead[0] for key in row))
+            self.width = len(self.names)
+        elif self._shape is list:
+            self.width = len(self._ahead[0][0])
+        elif self._shape is str:
+            self.names, self.width = ["text"], 1
+        else:
+            raise self._bad(self._ahead[1][0], "an object, an array or a text", self._ahead[0][0])
+
+    def share(self) -> float | None:
+        """Return how much of the file has been read."""
+        return self._counted.share()
+
+    def blocks(self, wanted: Sequence[int], rows: int) -> Iterator[Block]:
+        """Yield columns; a key that an object does not have is a missing value."""
+        for found, lines in self._batches(rows):
+            yield Block(self._columns(found, lines, wanted), len(found), self._done - len(found) + 1, "values", lines)
+
+    def dicts(self, rows: int) -> Iterator[Block]:
+        """Yield whole rows: the one column is a list of dicts."""
+        for found, lines in self._batches(rows):
+            yield Block([found], len(found), self._done - len(found) + 1, "values", lines)
+
+    def _batches(self, rows: int) -> Iterator[tuple[list[Any], list[int]]]:
+        found, lines = self._ahead
+        while found:
+            self._done += len(found)
+            yield found, lines
+            found, lines = self._take(rows)
+
+    def _take(self, rows: int) -> tuple[list[Any], list[int]]:
+        found: list[Any] = []
+        lines: list[int] = []
+        size = 0
+        while len(found) < rows and size < BLOCK_CHARS:
+            line = self._lines.readline()
+            if not line:
+                break
+            self._number += 1
+            if not line.strip():
+                continue
+            size += len(line)
+            found.append(self._value(line))
+            lines.append(self._number)
+        return found, lines
+
+    def _value(self, line: bytes) -> Any:
+        try:
+            value = json.loads(line.decode("utf-8-sig" if self._number == 1 else "utf-8"))
+        except (ValueError, RecursionError) as error:
+            hint = "one JSON value a line; `jq -c '.[]'` makes lines of one large array"
+            message = f"line {self._number}: not JSON ({type(error).__name__})"
+            raise bad_input(self.where, "input-row", message, hint) from error
+        expected = getattr(self, "_shape", None)
+        if expected is not None and type(value) is not expected:
+            raise self._bad(self._number, "the same kind of value as on the first line", value)
+        return value
+
+    def _columns(self, found: list[Any], lines: list[int], wanted: Sequence[int]) -> list[list[Any]]:
+        if self._shape is dict:
+            names = self.names or []
+            return [[row.get(names[i]) for row in found] for i in wanted]
+        if self._shape is str:
+            return [found for _ in wanted]
+        for row, line in zip(found, lines, strict=True):
+            if len(row) != self.width:
+                raise bad_input(self.where, "input-row", f"line {line}: expected {self.width} values, got {len(row)}")
+        return [[row[i] for row in found] for i in wanted]
+
+    def _bad(self, line: int, expected: str, got: Any) -> SourceError:
+        return bad_input(self.where, "input-row", f"line {line}: expected {expected}, got {type(got).__name__}")
+
+
+class NpyReader:
+    """A plain array of one or two dimensions, mapped, so that any size is read a block at a time."""
+
+    form = ".npy"
+    records = False
+
+    def __init__(self, path: str) -> None:
+        import numpy as np
+
+        try:
+            # refuses arrays of objects, so nothing in the file can be code
+            self._array: Any = np.lib.format.open_memmap(path, mode="r")
+        except (ValueError, OSError, EOFError, SyntaxError) as error:
+            raise bad_input(path, "input-npy", f"not a plain .npy array: {error}") from error
+        if self._array.dtype.names:
+            self.names: list[str] | None = list(self._array.dtype.names)
+            self.width = len(self.names)
+        else:
+            self.names = None
+            if self._array.ndim not in (1, 2):
+                raise bad_input(path, "input-npy", f"expected one or two dimensions, got {self._array.ndim}")
+            self.width = 1 if self._array.ndim == 1 else self._array.shape[1]
+        self._done = 0
+
+    def share(self) -> float | None:
+        """Return how much of the array has been read."""
+        return self._done / len(self._array) if len(self._array) else None
+
+    def blocks(self, wanted: Sequence[int], rows: int) -> Iterator[Block]:
+        """Yield copies of the rows, column by column."""
+        for start in range(0, len(self._array), rows):
+            part = self._array[start : start + rows]
+            self._done = start + len(part)
+            yield Block([self._column(part, i) for i in wanted], len(part), start + 1, "array")
+
+    def _column(self, part: Any, position: int) -> Any:
+        if self.names is not None:
+            return part[self.names[position]].copy()
+        return part.copy() if part.ndim == 1 else part[:, position].copy()
+
+
+class ParquetReader:
+    """A Parquet file, one batch of rows at a time, only the columns asked for."""
+
+    form = "Parquet"
+    records = False
+
+    def __init__(self, path: str) -> None:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError as error:
+            raise UsageError(
+                "library-missing", "reading Parquet needs pyarrow", where=path, hint="pip install 'amber[tables]'"
+            ) from error
+        try:
+            self._file = pyarrow.parquet.ParquetFile(path)
+        except (OSError, pyarrow.ArrowException) as error:
+            raise bad_input(path, "input-parquet", f"not a Parquet file: {error}") from error
+        self._broken: Any = (OSError, pyarrow.ArrowException)
+        self.where = path
+        self.names: list[str] | None = list(self._file.schema_arrow.names)
+        self.width = len(self.names)
+        self._done = 0
+
+    def share(self) -> float | None:
+        """Return how many of the rows have been read."""
+        total = self._file.metadata.num_rows
+        return self._done / total if total else None
+
+    def blocks(self, wanted: Sequence[int], rows: int) -> Iterator[Block]:
+        """Yield the columns as NumPy arrays where they are plain numbers without gaps, else as Python values."""
+        names = self.names or []
+        first = 1
+        try:
+            for batch in self._file.iter_batches(rows, columns=list(dict.fromkeys(names[i] for i in wanted))):
+                self._done += batch.num_rows
+                cells = [_arrow(batch.column(batch.schema.get_field_index(names[i]))) for i in wanted]
+                yield Block(cells, batch.num_rows, first, "array")
+                first += batch.num_rows
+        except self._broken as error:
+            raise bad_input(self.where, "input-parquet", f"row {first} or after: {error}") from error
+
+
+def _arrow(column: Any) -> Any:
+    """One column of a batch: an array where NumPy has the type, a list of Python values where it has not."""
+    import pyarrow.types as types
+
+    if column.null_count == 0 and (types.is_integer(column.type) or types.is_floating(column.type)):
+        return column.to_numpy(zero_copy_only=False)
+    return column.to_pylist()
