@@ -11,6 +11,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from threadpoolctl import threadpool_limits
 
 import amber
 from amber.testing.same import same
@@ -66,8 +68,8 @@ WITH_SAMPLE = [
     "DecisionTreeClassifier[two-outputs]",
 ]
 
-# These hold a matrix of negative strides (rows in reverse), which NumPy multiplies in another order of additions
-# than the same matrix in a natural layout. A copy of the original, by any means, differs from it in the last bits.
+# These hold a matrix of negative strides (rows in reverse), which NumPy multiplies in another order of
+# additions than the same matrix in a natural layout: any copy of the original differs from it in the last bits.
 REVERSED = frozenset(["PCA[arpack]", "PCA[csr-arpack]", "TruncatedSVD[arpack]"])
 # A fitted selector of columns comes back as the columns that it selected.
 SELECTORS = frozenset(["ColumnTransformer[selector]", "ColumnTransformer[dtype-exclude]"])
@@ -75,6 +77,13 @@ SELECTORS = frozenset(["ColumnTransformer[selector]", "ColumnTransformer[dtype-e
 
 def policy_for(found: Specimen) -> amber.Policy:
     return amber.Policy(allow=found.allow)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tiny models on many threads mostly wait for each other; and sums are then added in another order."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -106,9 +115,7 @@ def rows(inputs: Any, count: int) -> Any:
 
 def fitted_attributes(model: Any) -> dict[str, Any]:
     """The public results of fitting."""
-    return {
-        name: value for name, value in vars(model).items() if name.endswith("_") and not name.startswith("_")
-    }
+    return {name: value for name, value in vars(model).items() if name.endswith("_") and not name.startswith("_")}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -125,11 +132,7 @@ def test_the_answers_are_the_same_to_the_bit(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        name
-        for name in NAMES
-        if name.split("[")[0].endswith(("DBSCAN", "Clustering", "OPTICS", "MDS", "Embedding"))
-    ],
+    [name for name in NAMES if name.split("[")[0].endswith(("DBSCAN", "Clustering", "OPTICS", "MDS", "Embedding"))],
 )
 def test_what_cannot_predict_keeps_its_results(folder: Path, name: str) -> None:
     original = specimen(name).make()
@@ -162,9 +165,7 @@ def _continue(model: Any, found: Specimen) -> Any:
     """Learn further the way the class can: partial_fit, or fit with a warm start."""
     if hasattr(model, "partial_fit"):
         return (
-            model.partial_fit(found.inputs)
-            if found.target is None
-            else model.partial_fit(found.inputs, found.target)
+            model.partial_fit(found.inputs) if found.target is None else model.partial_fit(found.inputs, found.target)
         )
     model.set_params(warm_start=True)
     if "n_estimators" in model.get_params(deep=False):
@@ -215,7 +216,12 @@ def test_all_artifacts_answer_the_same_in_a_fresh_process(folder: Path, tmp_path
     (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
     paths = os.pathsep.join([str(ROOT), str(Path(amber.__file__).parents[1])])
-    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": "4242"}
+    environment = {  # as many threads as here, another order of sets
+        **os.environ,
+        "PYTHONPATH": paths,
+        "PYTHONHASHSEED": "4242",
+        "OMP_NUM_THREADS": "1",
+    }
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.zoo.replay", str(folder)],
         cwd=tmp_path,

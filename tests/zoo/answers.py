@@ -65,7 +65,7 @@ def answers(estimator: Any, inputs: Any, target: Any = None) -> dict[str, Any]:
 
     A method that refuses its inputs answers with ``("refused", name of the exception)``. Each call starts
     from the same state of the process-wide generator. The inputs are copied first: distances of a table to
-    itself are computed in another way than those to an equal table, and a fitted estimator may hold its table.
+    itself are computed in another way than those to an equal table, and an estimator may hold its table.
     """
     inputs = copy.deepcopy(inputs)
     found: dict[str, Any] = {}

@@ -120,10 +120,16 @@ _PREDICTOR: Entry = {
 
 # -- neighbours ------------------------------------------------------------------------------------------------------
 
-_METRICS = (
-    "Euclidean SEuclidean Manhattan Chebyshev Minkowski Mahalanobis Hamming Canberra BrayCurtis Jaccard Matching Dice "
-    "Kulsinski RogersTanimoto RussellRao SokalMichener SokalSneath Haversine PyFunc"
-).split()
+# fmt: off
+_METRICS = [
+    "Euclidean", "SEuclidean", "Manhattan", "Chebyshev", "Minkowski", "Mahalanobis", "Hamming", "Canberra",
+    "BrayCurtis", "Jaccard", "Matching", "Dice", "Kulsinski", "RogersTanimoto", "RussellRao", "SokalMichener",
+    "SokalSneath", "Haversine", "PyFunc",
+]
+_SEARCH_TREE = [
+    "data", "idx_array", "node_data", "node_bounds", "leaf_size", "n_levels", "n_nodes", "dist_metric", "sample_weight",
+]
+# fmt: on
 _METRIC_MODULE = "sklearn.metrics._dist_metrics"
 
 
@@ -171,10 +177,7 @@ def _search_tree(kind: str, width: str) -> Entry:
             "dist_metric": {"is": "object", "types": [_metric_id(name, width or "64") for name in _METRICS]},
             "sample_weight": [_NONE, _array(number, 1)],
         },
-        "required": [
-            "data", "idx_array", "node_data", "node_bounds", "leaf_size", "n_levels", "n_nodes", "dist_metric",
-            "sample_weight",
-        ],  # fmt: skip
+        "required": _SEARCH_TREE,
         "rules": [
             _holds("size(data) > 0"),
             _holds("len(idx_array) == len(data)", "shape-mismatch"),
@@ -319,7 +322,7 @@ def _states() -> dict[str, Entry]:
         for width in ("32", "64"):
             states[f"sklearn:neighbors.{kind}{width}"] = _search_tree(kind, width)
     for name, parameters in _LOSSES.items():
-        states[f"sklearn:loss.{name}"] = _loss(name, parameters)
+        states[f"sklearn:loss.Cy{name}"] = _loss(name, parameters)
     for name, (parameter, successor) in _SGD.items():
         states[f"sklearn:sgd.{name}"] = _sgd_loss(name, parameter, successor)
     return states

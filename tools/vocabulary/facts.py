@@ -16,6 +16,7 @@ import json
 import pkgutil
 import sys
 import warnings
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,25 @@ HELPERS = {
     "sklearn.utils._metadata_requests": ("MetadataRequest", "MethodMetadataRequest"),
 }  # fmt: skip
 # What scikit-learn's own machinery assigns from outside the class.
-ANY_ESTIMATOR = ("_metadata_request", "_n_features_out", "_sklearn_output_config", "feature_names_in_", "n_features_in_")
-_SKIPPED = ("tests", "externals", "datasets", "conftest", "_build_utils", "__check_build", "estimator_checks", "callback", "_mocking", "_testing")
+ANY_ESTIMATOR = (
+    "_metadata_request",
+    "_n_features_out",
+    "_sklearn_output_config",
+    "feature_names_in_",
+    "n_features_in_",
+)
+_SKIPPED = (
+    "tests",
+    "externals",
+    "datasets",
+    "conftest",
+    "_build_utils",
+    "__check_build",
+    "estimator_checks",
+    "callback",
+    "_mocking",
+    "_testing",
+)
 
 
 def modules() -> list[Any]:
@@ -99,33 +117,21 @@ def wanted(module: Any) -> list[type]:
 
 
 @lru_cache(maxsize=None)
-def assignments(module: str) -> tuple[dict[str, set[str]], set[str]]:
-    """Return, for the source of a module, class name -> names assigned to self, and names assigned to others."""
-    source = inspect.getsource(importlib.import_module(module))
-    classes: dict[str, set[str]] = {}
-    outside: set[str] = set()
-    tree = ast.parse(source)
-    for top in tree.body:
-        names, others = _assigned(top)
-        if isinstance(top, ast.ClassDef):
-            classes.setdefault(top.name, set()).update(names)
-    XX
-        else:
-            outside |= names | others
-    return classes, outside
+def assignments(module: str) -> dict[str, set[str]]:
+    """Return, for the source of a module, class name -> names that its methods assign to self."""
+    tree = ast.parse(inspect.getsource(importlib.import_module(module)))
+    return {top.name: set(_assigned(top)) for top in tree.body if isinstance(top, ast.ClassDef)}
 
 
-def _assigned(top: ast.AST) -> tuple[set[str], set[str]]:
-    own: set[str] = set()
-    others: set[str] = set()
+def _assigned(top: ast.ClassDef) -> Iterator[str]:
     for node in ast.walk(top):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name):
-            (own if node.value.id == "self" else others).add(node.attr)
+            if node.value.id == "self":
+                yield node.attr
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setattr" and len(node.args) == 3:
             name = node.args[1]
             if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                own.add(name.value)
-    return own, others
+                yield name.value
 
 
 def describe(cls: type) -> dict[str, Any]:
@@ -133,21 +139,19 @@ def describe(cls: type) -> dict[str, Any]:
     from sklearn.base import BaseEstimator
 
     own: set[str] = set()
-    outside: set[str] = set()
     for each in cls.__mro__:
         if each.__module__.startswith("sklearn"):
-            classes, others = assignments(each.__module__)
-            own |= classes.get(each.__name__, set())
-    XX
+            own |= assignments(each.__module__).get(each.__name__, set())
     parameters = _parameters(cls)
     own |= set(parameters)
     if issubclass(cls, BaseEstimator):
         own |= set(ANY_ESTIMATOR)
-    taken = sorted(name for name in own | outside if _is_descriptor(cls, name))
+        if hasattr(cls, "partial_fit") and hasattr(cls, "predict"):
+            own.add("classes_")  # assigned by sklearn.utils.multiclass
+    taken = sorted(name for name in own if _is_descriptor(cls, name))
     return {
         "module": cls.__module__,
         "name": cls.__qualname__,
-        "estimator": issubclass(cls, BaseEstimator),
         "parameters": parameters,
         "attributes": sorted(own - set(taken)),
         "taken": taken,
@@ -202,6 +206,20 @@ def _strings(constraint: Any) -> list[str] | None:
     return sorted(values)
 
 
+def functions() -> dict[str, list[str]]:
+    """Return identifier -> where the installed version defines the function (module, name)."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    from sklearn_functions import groups
+
+    found: dict[str, list[str]] = {}
+    for name in groups():
+        module, _, attribute = name.rpartition(".")
+        function = getattr(importlib.import_module(module), attribute, None)
+        if function is not None:
+            found[name] = [function.__module__, function.__qualname__]
+    return found
+
+
 def collect() -> dict[str, Any]:
     """Return all facts about the installed scikit-learn."""
     import sklearn
@@ -216,7 +234,7 @@ def collect() -> dict[str, Any]:
                 if identifier in facts and facts[identifier]["module"] != cls.__module__:
                     raise SystemExit(f"{identifier} stands for two classes: {cls} and {facts[identifier]}")
                 facts[identifier] = describe(cls)
-    return {"version": sklearn.__version__, "classes": dict(sorted(facts.items()))}
+    return {"version": sklearn.__version__, "classes": dict(sorted(facts.items())), "functions": functions()}
 
 
 if __name__ == "__main__":

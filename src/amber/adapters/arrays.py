@@ -34,7 +34,8 @@ def as_array(tree: Tree, node: nodes.Array) -> np.ndarray[Any, Any]:
     dtype = numpy_dtype(tree, node.dtype)
     shape = tuple(node.shape)
     if node.tensor is None:
-        return np.empty(shape, dtype, order=node.order)
+        # np.empty would turn `<U0` into `<U1` and allocate it
+        return np.ndarray(shape, dtype, order=node.order)
     data = tree.tensors[node.tensor].data
     if node.order == "F":
         return np.ndarray(shape[::-1], dtype, buffer=data).T

@@ -25,19 +25,17 @@ class Compressed:
     def take(self, obj: Any) -> dict[str, Any]:
         """Return the arrays without the unused tail that some operations leave behind."""
         used = int(obj.indptr[-1])
-        return {
-            "shape": _shape_of(obj),
-            "data": _plain(obj.data)[:used],
-            "indices": _plain(obj.indices)[:used],
-            "indptr": _plain(obj.indptr),
-        }
+        data, indices = _plain(obj.data), _plain(obj.indices)
+        if len(indices) > used:
+            data, indices = data[:used], indices[:used]
+        return {"shape": _shape_of(obj), "data": data, "indices": indices, "indptr": _plain(obj.indptr)}
 
     def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
         """Construct, then put the index arrays back in the dtype they had (the constructor narrows them)."""
         shape, data, indices, indptr = _shape(state), state["data"], state["indices"], state["indptr"]
         _check_compressed(cls.__name__, shape, data, indices, indptr)
         made = cls((data, indices, indptr), shape=shape, copy=False)
-        made.indices, made.indptr = indices, indptr
+        made.data, made.indices, made.indptr = data, indices, indptr
         return made
 
 
@@ -53,6 +51,7 @@ class Coordinates:
         shape, data, coords = _shape(state), state["data"], tuple(state["coords"])
         _check_coordinates(shape, data, coords)
         made = cls((data, coords), shape=shape, copy=False)
+        made.data = data
         if hasattr(made, "coords"):
             made.coords = coords
         else:  # before SciPy 1.13
@@ -75,7 +74,7 @@ class Diagonals:
         if len(offsets) and (int(offsets.min()) < -shape[0] or int(offsets.max()) > shape[1]):
             raise AuditError("index-out-of-range", "an offset is outside the matrix", where="dia.offsets")
         made = cls((data, offsets), shape=shape, copy=False)
-        made.offsets = offsets
+        made.data, made.offsets = data, offsets
         return made
 
 
@@ -141,7 +140,7 @@ def _shape_of(obj: Any) -> list[int]:
 
 def _plain(array: Any) -> np.ndarray[Any, Any]:
     """Return the index or value array as an exact ndarray (it may be a memory map)."""
-    return np.asarray(array) if type(array) is np.memmap else array  # type: ignore[no-any-return]
+    return np.asarray(array) if type(array) is np.memmap else array
 
 
 def _coords(obj: Any) -> Any:

@@ -9,10 +9,10 @@ import msgspec
 from amber.archive import names, safetensors
 from amber.archive.cases import decode_group, encode_group
 from amber.archive.digests import Buffer, blake3_hex
-from amber.archive.manifest import CasesInfo, Manifest, MemberInfo, encode_manifest
+from amber.archive.manifest import CasesInfo, Manifest, MemberInfo, decode_manifest, encode_manifest
 from amber.archive.manifest_rules import check_for_save
 from amber.archive.member_rules import check_members
-from amber.errors import FormatError, LimitError
+from amber.errors import FormatError, LimitError, UsageError
 from amber.limits import DEFAULT, Limits
 from amber.tree import codec
 from amber.tree.evidence import Evidence
@@ -77,9 +77,19 @@ def _sealed(
     )
     check_for_save(manifest)
     check_members(manifest, sizes, limits)
-    members[names.MANIFEST] = [encode_manifest(manifest)]
+    members[names.MANIFEST] = [_encoded(manifest, limits)]
     names.check_names(members, limits)
     return {name: members[name] for name in names.ordered(members)}
+
+
+def _encoded(manifest: Manifest, limits: Limits) -> bytes:
+    """Return the manifest's bytes, read back: what this version writes, this version reads."""
+    data = encode_manifest(manifest)
+    try:
+        decode_manifest(data, limits)
+    except FormatError as error:
+        raise UsageError(error.code, error.message, where=error.where, hint=error.hint) from error
+    return data
 
 
 def _describe(evidence: Evidence | None) -> CasesInfo | None:

@@ -178,11 +178,12 @@ def read_container(fetch: Fetch, size: int, limits: Limits) -> list[Member]:
     names.check_names(listed, limits)
     if listed != names.ordered(listed):
         _refuse("the members are out of order")
-    if listed[:1] != [names.MANIFEST]:
-        raise FormatError("manifest-missing", "there is no manifest.json", where=names.MANIFEST)
     if sum(entry.size for entry in entries) > size:
         _refuse("the members are larger than the file")
-    return _compare(fetch, size, entries)
+    members = _compare(fetch, size, entries)
+    if listed[:1] != [names.MANIFEST]:
+        raise FormatError("manifest-missing", "there is no manifest.json", where=names.MANIFEST)
+    return members
 
 
 def _check_begin(begin: bytes) -> None:
@@ -209,6 +210,8 @@ def _locate(fetch: Fetch, size: int) -> tuple[int, int, int]:
     if begin < 0:
         _refuse("the ZIP64 end record is missing")
     fields = _END64.unpack(fetch(begin, _END64.size))
+    if fields[0] != b"PK\6\6":
+        _refuse("the ZIP64 end record is missing")
     return fields[7], fields[8], fields[9]
 
 

@@ -43,7 +43,7 @@ def read_folder(path: str, limits: Limits, take: Callable[[str, int, int], Resul
     found: dict[str, Result] = {}
     total = 0
     try:
-        with _opened(path, None, _FLAGS | _DIRECTORY) as root:
+        with _directory(path, None) as root:
             for name, place, entry in _walk(root, "", limits.members):
                 with _member(entry, place, name) as (descriptor, size):
                     total += size
@@ -63,16 +63,24 @@ def read_folder(path: str, limits: Limits, take: Callable[[str, int, int], Resul
 
 
 @contextmanager
-def _opened(name: str, place: Place, flags: int) -> Iterator[Place]:
-    """Yield a descriptor of `name` below `place`; for a directory on a system without them, its path."""
+def _directory(name: str, place: Place) -> Iterator[Place]:
+    """Yield a descriptor of the directory `name` below `place`; its path on a system without them."""
     if not _BY_DESCRIPTOR:
-        full = name if place is None else os.path.join(place, name)
-        if os.path.isdir(full):
-            yield full
-            return
-        descriptor = os.open(full, flags)
-    else:
-        descriptor = os.open(name, flags, dir_fd=place)
+        yield name if place is None else os.path.join(place, name)
+        return
+    follow = 0 if place is None else _NOFOLLOW
+    with _closing(os.open(name, _FLAGS | _DIRECTORY | follow, dir_fd=place)) as descriptor:
+        yield descriptor
+
+
+def _file(name: str, place: Place) -> int:
+    if _BY_DESCRIPTOR:
+        return os.open(name, _FLAGS | _NOFOLLOW, dir_fd=place)
+    return os.open(os.path.join(place, name), _FLAGS | _NOFOLLOW)
+
+
+@contextmanager
+def _closing(descriptor: int) -> Iterator[int]:
     try:
         yield descriptor
     finally:
@@ -84,6 +92,8 @@ def _walk(place: Place, prefix: str, left: int) -> Iterator[tuple[str, Place, st
     with os.scandir(place) as scan:
         entries = []
         for entry in scan:
+            if entry.is_symlink():
+                _refuse_link(prefix + entry.name, "is a symbolic link")
             entries.append((entry.name, entry.is_dir(follow_symlinks=False)))
             if len(entries) > left:
                 raise LimitError("limit-members", f"more than {left} members", where=prefix)
@@ -96,7 +106,7 @@ def _walk(place: Place, prefix: str, left: int) -> Iterator[tuple[str, Place, st
             yield full, place, name
             continue
         _check(full + "/x", name)
-        with _opened(name, place, _FLAGS | _DIRECTORY | _NOFOLLOW) as below:
+        with _directory(name, place) as below:
             yield from _walk(below, full + "/", left)
 
 
@@ -115,14 +125,12 @@ def _refuse(where: str, message: str, why: str = "") -> NoReturn:
 @contextmanager
 def _member(entry: str, place: Place, name: str) -> Iterator[tuple[int, int]]:
     try:
-        with _opened(entry, place, _FLAGS | _NOFOLLOW) as descriptor:
+        with _closing(_file(entry, place)) as descriptor:
             info = os.fstat(descriptor)
             if not stat.S_ISREG(info.st_mode):
                 _refuse_link(name, "is not a regular file")
             if info.st_nlink != 1:
                 _refuse_link(name, "is a file with more than one name (a hard link)")
-            if not _BY_DESCRIPTOR and os.path.islink(os.path.join(place, entry)):
-                _refuse_link(name, "is a symbolic link")
             yield descriptor, info.st_size
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):

@@ -43,7 +43,7 @@ class Opened:
     crcs: dict[str, int] = field(default_factory=dict)  # as stored; none in the folder form
     mapped: bool = False
     _descriptor: int = -1
-    _stamp: tuple[int, ...] = ()
+    _stat: os.stat_result | None = None
 
     @property
     def path(self) -> str:
@@ -61,7 +61,7 @@ class Opened:
         Raises:
             SourceError: `source-changed`.
         """
-        if self.mapped and self._descriptor >= 0 and _stamp(os.fstat(self._descriptor)) != self._stamp:
+        if self._stat is not None and _changed(self._stat, os.fstat(self._descriptor)):
             raise SourceError(
                 "source-changed", "the file changed while it was read", where=self.where, hint="open it again"
             )
@@ -70,7 +70,7 @@ class Opened:
         """Close the descriptor. The members stay readable."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
-            self._descriptor = -1
+            self._descriptor, self._stat = -1, None
 
     def __enter__(self) -> Opened:
         return self
@@ -175,8 +175,11 @@ def open_file(path: str) -> Iterator[tuple[int, os.stat_result]]:
         os.close(descriptor)
 
 
-def _stamp(info: os.stat_result) -> tuple[int, ...]:
-    return (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+def _changed(before: os.stat_result, now: os.stat_result) -> bool:
+    if (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
+        return True
+    # a save that replaced the file took its name away, which changes the ctime and nothing we mapped
+    return before.st_ctime_ns != now.st_ctime_ns and before.st_nlink == now.st_nlink
 
 
 def _mapped(descriptor: int, info: os.stat_result, path: str, limits: Limits) -> Opened:
@@ -189,7 +192,7 @@ def _mapped(descriptor: int, info: os.stat_result, path: str, limits: Limits) ->
     opened = _from_memory(memory.map_private(descriptor, info.st_size), "file", path, limits)
     opened.mapped = True
     opened._descriptor = os.dup(descriptor)
-    opened._stamp = _stamp(info)
+    opened._stat = info
     return opened
 
 

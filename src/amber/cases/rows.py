@@ -21,7 +21,7 @@ def normalised(sample: Any) -> Any:
         return np.asarray(sample)
     if form(sample) and not isinstance(sample, np.ndarray):
         return sample
-    if isinstance(sample, tuple | set | frozenset | range) and not isinstance(sample, str):
+    if isinstance(sample, tuple | range):
         return list(sample)
     if cells.is_pandas(sample, "Index"):
         return sample.to_series().reset_index(drop=True)
@@ -83,6 +83,8 @@ def spread(total: int, at_most: int) -> list[int]:
     """Return at most `at_most` positions, evenly spaced over `range(total)`, first and last among them."""
     if total <= at_most:
         return list(range(total))
+    if at_most <= 0:
+        return []
     return sorted({round(k * (total - 1) / max(at_most - 1, 1)) for k in range(at_most)})
 
 

@@ -26,9 +26,7 @@ from amber.report import EXIT_DRIFTED, EXIT_OK
 @as_json
 @policy_options
 @click.option("--no-answers", is_flag=True, help="Do not ask both models the recorded questions.")
-def command(
-    a: str, b: str, as_json: bool, policy_file: str | None, allow: tuple[str, ...], no_answers: bool
-) -> int:
+def command(a: str, b: str, as_json: bool, policy_file: str | None, allow: tuple[str, ...], no_answers: bool) -> int:
     """Show what changed from A to B. Exit code: 0 the same, 1 different."""
     policy = policy_of(policy_file, allow)
     from amber.models.diff import diff

@@ -10,7 +10,7 @@ import os
 import platform
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -35,7 +35,9 @@ def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Run 'amber COMMAND --help' for options and examples. New here? Run 'amber demo'.",
 )
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version.")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+)
 def amber_group() -> None:
     """One code-free file per trained model that proves it still computes the same thing."""
 
@@ -103,7 +105,8 @@ def _usage(as_json: bool, error: click.ClickException) -> int:
         render.err(context.get_help())
         return report.EXIT_USAGE
     if context is not None:
-        lines = [context.get_usage(), "", message, f"  what to do: {context.command_path} --help"]
+        usage = " ".join(context.get_usage().removeprefix("Usage: ").split())
+        lines += [f"  usage: {usage}", f"  what to do: {context.command_path} --help"]
     return _fail(as_json, {"code": "usage", "message": message}, "\n".join(lines), report.EXIT_USAGE)
 
 
@@ -115,7 +118,7 @@ def _internal(as_json: bool, error: Exception) -> int:
     return _fail(as_json, details, f"{message}\n  what to do: {hint}\n  [internal]", report.EXIT_INTERNAL)
 
 
-def _fail(as_json: bool, details: dict[str, object], text: str, code: int) -> int:
+def _fail(as_json: bool, details: Mapping[str, object], text: str, code: int) -> int:
     try:
         if as_json:
             render.out(json.dumps({"error": {**details, "exit_code": code}}, ensure_ascii=False, indent=2))

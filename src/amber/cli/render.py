@@ -15,7 +15,7 @@ from amber.errors import AmberWarning, shown
 if TYPE_CHECKING:
     from amber.report import Report
 
-__all__ = ["out", "err", "error", "note", "paint", "prepare_streams", "progress", "shown", "size"]
+__all__ = ["err", "error", "note", "out", "paint", "prepare_streams", "progress", "shown", "size"]
 
 BROKEN_PIPE = 141  # what a shell reports for a process that SIGPIPE ended
 _STATUS = {
@@ -46,7 +46,18 @@ def colours(stream: TextIO) -> bool:
     """Whether colours may be written to `stream`: a terminal, and nobody said no (https://no-color.org)."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
     return hasattr(stream, "isatty") and stream.isatty()
+
+
+def can_show(char: str) -> bool:
+    """Whether stdout's encoding has a character."""
+    try:
+        char.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def out(text: str = "") -> None:
@@ -137,7 +148,7 @@ def _quiet(share: float | None, rows: int) -> None:
 @contextmanager
 def progress(label: str) -> Iterator[Progress]:
     """Show a progress bar on stderr while the block runs, on a terminal only; on a pipe this is silent."""
-    bar = _bar() if colours(sys.stderr) else None
+    bar = _bar() if sys.stderr.isatty() and colours(sys.stderr) else None
     if bar is None:
         yield _quiet
         return

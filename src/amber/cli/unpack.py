@@ -12,7 +12,7 @@ from amber.cli.commands import Command
     "unpack",
     cls=Command,
     arguments=(("FILE", "An artifact."), ("DIR", "The folder to make; it must not exist or be empty.")),
-    examples=(("amber unpack churn.amber churn/", "manifest, tree, tensors, cases: every member in a format of its own"),),
+    examples=(("amber unpack churn.amber churn/", "manifest, tree, tensors, cases: each member a file"),),
 )
 @click.argument("file")
 @click.argument("directory", metavar="DIR")

@@ -20,16 +20,25 @@ def sparse_parts(obj: Any) -> Parts:
     sparse = sys.modules.get("scipy.sparse")
     if sparse is None or not sparse.issparse(obj):
         return []
-    if obj.format == "dok":
-        items = {key: obj[key] for key in obj.keys()}  # noqa: SIM118 - iterating a dok matrix gives rows
-        return [(".shape", obj.shape), (".dtype", obj.dtype), (".items", items)]
     names = {"csr": "data indices indptr", "csc": "data indices indptr", "bsr": "data indices indptr",
-             "dia": "data offsets", "lil": "rows data"}  # fmt: skip
+             "dia": "data offsets"}  # fmt: skip
     parts: Parts = [(".shape", tuple(int(n) for n in obj.shape)), (".dtype", obj.dtype)]
+    if obj.format == "dok":
+        places = [tuple(map(int, np.atleast_1d(key))) for key in obj.keys()]  # noqa: SIM118 - it iterates rows
+        items = dict(zip(places, obj.values(), strict=True))
+        return [*parts, (".items", items)]
+    if obj.format == "lil":  # whether a row holds Python or NumPy numbers is no part of the data
+        rows = [([int(column) for column in row], np.array(data, obj.dtype))
+                for row, data in zip(obj.rows, obj.data, strict=True)]  # fmt: skip
+        return [*parts, (".rows", rows)]
     if obj.format == "coo":
         coords = obj.coords if hasattr(obj, "coords") else (obj.row, obj.col)
         return [*parts, (".data", obj.data), *((f".coords[{i}]", axis) for i, axis in enumerate(coords))]
-    return parts + [(f".{name}", getattr(obj, name)) for name in names[obj.format].split()]
+    parts += [(f".{name}", getattr(obj, name)) for name in names[obj.format].split()]
+    if obj.format in ("csr", "csc", "bsr") and len(obj.indices) > obj.indptr[-1]:
+        used = int(obj.indptr[-1])  # an unused tail is no part of the data
+        parts[2:4] = [(".data", obj.data[:used]), (".indices", obj.indices[:used])]
+    return parts
 
 
 def frame_parts(obj: Any) -> Parts:

@@ -90,9 +90,7 @@ def _compare(a: Any, b: Any, ignore: frozenset[str]) -> str | list[tuple[str, An
     names, others = [name for name, _ in one], [name for name, _ in two]
     if names != others:
         single = sorted(set(names) ^ set(others))[:5]
-        return (
-            f"only on one side: {', '.join(single)}" if single else f"order {names[:9]} against {others[:9]}"
-        )
+        return f"only on one side: {', '.join(single)}" if single else f"order {names[:9]} against {others[:9]}"
     return [(name, left, right) for (name, left), (_, right) in zip(one, two, strict=True)]
 
 
@@ -161,6 +159,9 @@ def _flat(array: np.ndarray[Any, Any]) -> Iterable[Any]:
 
 def _parts(obj: Any, ignore: frozenset[str]) -> Parts:
     """Return the named parts of an object: its items, its attributes, or what its class reduces to."""
+    library = sparse_parts(obj) or frame_parts(obj)  # first: some of them are dicts or datetimes too
+    if library:
+        return library
     if isinstance(obj, dict | types.MappingProxyType):
         return _mapping(obj, ignore)
     if isinstance(obj, list | tuple | deque):
@@ -176,11 +177,11 @@ def _parts(obj: Any, ignore: frozenset[str]) -> Parts:
     if isinstance(obj, partial):
         call = [(".func", obj.func), (".args", obj.args), (".keywords", obj.keywords)]
         return call + _attributes(obj, ignore)
-    if isinstance(obj, datetime | time) and not is_frame_type(type(obj)):
+    if isinstance(obj, datetime | time):
         return [("<value>", repr(obj.replace(tzinfo=None))), (".tzinfo", obj.tzinfo)]
-    if isinstance(obj, date | timedelta) and not is_frame_type(type(obj)):
+    if isinstance(obj, date | timedelta):
         return [("<value>", repr(obj))]
-    return sparse_parts(obj) or frame_parts(obj) or _reduced(obj, ignore)
+    return _reduced(obj, ignore)
 
 
 def _mapping(obj: Any, ignore: frozenset[str]) -> Parts:
@@ -197,12 +198,8 @@ def _attributes(obj: Any, ignore: frozenset[str]) -> Parts:
     parts = [(f".{name}", own[name]) for name in sorted(own) if name not in ignore]
     for cls in type(obj).__mro__:
         slots = cls.__dict__.get("__slots__", ())
-        listed = [
-            name for name in ((slots,) if isinstance(slots, str) else slots) if not name.startswith("__")
-        ]
-        parts += [
-            (f".{name}", getattr(obj, name)) for name in listed if name not in ignore and hasattr(obj, name)
-        ]
+        listed = [name for name in ((slots,) if isinstance(slots, str) else slots) if not name.startswith("__")]
+        parts += [(f".{name}", getattr(obj, name)) for name in listed if name not in ignore and hasattr(obj, name)]
     return parts
 
 

@@ -11,7 +11,7 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -19,8 +19,9 @@ import msgspec
 
 from amber.errors import FormatError, LimitError
 from amber.limits import Limits
-from amber.tree import dtypes, nodes
+from amber.tree import dtypes, keys, nodes
 from amber.tree.nodes import AnyNode, Tensor, Tree
+from amber.tree.structured import Measure, measure_all
 
 TREE = "model/tree.json"
 STRINGS = "model/strings.json"
@@ -174,13 +175,16 @@ class _Checker:
         self.used_tensors = bytearray(len(tree.tensors))
         self.used_columns = bytearray(len(tree.strings))
         self.position = 0
+        self.measures: dict[int, Measure] = {}
 
     def run(self) -> None:
-        checks = self._CHECKS
-        for self.position, node in enumerate(self.tree.nodes):  # noqa: B020 - the position is for error messages
-            check = checks.get(type(node))
-            if check is not None:
-                check(self, node)
+        self.measures = measure_all(self.tree.nodes, self.limits)
+        # keys last: they compare values of scalars, whose own spelling must have passed
+        for checks in (self._CHECKS, self._KEY_CHECKS):
+            for self.position, node in enumerate(self.tree.nodes):  # noqa: B020 - the position is for error messages
+                check = checks.get(type(node))
+                if check is not None:
+                    check(self, node)
         if not all(self.used_tensors):
             raise FormatError("tensor-unused", f"tensor t{self.used_tensors.index(0)} is not referred to", where=TREE)
         if not all(self.used_columns):
@@ -240,11 +244,18 @@ class _Checker:
         keys = [self._key(index) for index in node.items]
         if any(left >= right for left, right in pairwise(keys)):
             raise self.fail("tree-not-canonical", "set elements must be sorted by their bytes, each once")
+        self.distinct(node.items)
+
+    def distinct(self, indices: Iterable[int]) -> None:
+        """Keys that Python holds for equal (1, 1.0 and true) would silently become one."""
+        duplicate = keys.first_duplicate(self.tree.nodes, indices)
+        if duplicate is not None:
+            raise self.fail("key-duplicate", f"node {duplicate} equals another key")
 
     def _key(self, index: int) -> bytes:
         node = self.tree.nodes[index]
         if isinstance(node, _SCALARS):
-            self._key_integer(node)
+            self._key_scalar(node)
             return _encoder.encode(node)
         if type(node) is not nodes.Tuple:
             raise self.fail("key-invalid", "keys and set elements are scalars or flat tuples of scalars")
@@ -252,20 +263,24 @@ class _Checker:
         if not all(isinstance(part, _SCALARS) for part in parts):
             raise self.fail("key-invalid", "keys and set elements are scalars or flat tuples of scalars")
         for part in parts:
-            self._key_integer(part)
+            self._key_scalar(part)
         return _encoder.encode(["tuple", parts])
 
-    def _key_integer(self, node: AnyNode) -> None:
+    def _key_scalar(self, node: AnyNode) -> None:
+        if type(node) is nodes.Scalar and (isinstance(node.dtype, int) or node.dtype[1] == "V"):
+            raise self.fail("key-invalid", "raw and structured scalars cannot be keys or set elements")
         if type(node) is nodes.Int and isinstance(node.value, str) and not -(2**63) <= int(node.value) < 2**64:
             raise self.fail("key-invalid", "integers in keys and set elements must fit 64 bits")
 
     def mapping(self, node: Any) -> None:
         for key, _ in node.items:
             self._key(key)
-        if type(node) is nodes.DefaultDict:
-            factory = self.tree.nodes[node.factory]
-            if not isinstance(factory, nodes.TypeRef | nodes.NoneNode):
-                raise self.fail("tree-invalid", "a default factory is a type or none")
+        self.distinct(key for key, _ in node.items)
+
+    def default_dict(self, node: nodes.DefaultDict) -> None:
+        factory = self.tree.nodes[node.factory]
+        if not isinstance(factory, nodes.TypeRef | nodes.CustomType | nodes.NoneNode):
+            raise self.fail("tree-invalid", "a default factory is a class or none")
 
     def deque(self, node: nodes.Deque) -> None:
         if node.maxlen is not None and not len(node.items) <= node.maxlen <= SAFE_INTEGER:
@@ -298,10 +313,14 @@ class _Checker:
     def map(self, node: nodes.Map) -> None:
         if self.length(node.keys) != self.length(node.values):
             raise self.fail("tree-invalid", "keys and values differ in length")
-        keys = self.tree.nodes[node.keys]
-        if isinstance(keys, nodes.Strings):
-            column = self.tree.strings[keys.column]
-            if len(set(column)) != len(column):
+        column = self.tree.nodes[node.keys]
+        if isinstance(column, nodes.Strings):
+            texts = self.tree.strings[column.column]
+            if len(set(texts)) != len(texts):
+                raise self.fail("key-duplicate", "a key stands twice")
+        elif isinstance(column, nodes.Numbers):
+            data, width = self.tree.tensors[column.tensor].data, dtypes.carrier(column.dtype).itemsize
+            if keys.first_duplicate_number(data, column.dtype, width):
                 raise self.fail("key-duplicate", "a key stands twice")
 
     def itemsize(self, dtype: str | int) -> dtypes.Carrier:
@@ -324,7 +343,11 @@ class _Checker:
     def array(self, node: nodes.Array) -> None:
         kind = self.itemsize(node.dtype)
         elements = self.count(node.shape, kind.itemsize)
+        if isinstance(node.dtype, int) and len(node.shape) + self.measures[node.dtype].rank > self.limits.tensor_rank:
+            raise self.fail("shape-invalid", "the array and a field of its dtype have too many dimensions together")
         if elements * kind.itemsize == 0:
+            if elements > self.limits.nodes:
+                raise self.fail("shape-invalid", f"{elements} items without bytes")
             if node.tensor is not None:
                 raise self.fail("tensor-mismatch", "an array without bytes has no tensor")
             return
@@ -362,21 +385,6 @@ class _Checker:
         if node.value != "|O":
             self.itemsize(node.value)
 
-    def structured(self, node: nodes.Structured) -> None:
-        if len(node.fields) > self.limits.dtype_fields:
-            raise LimitError("limit-dtype-fields", f"{len(node.fields)} fields", where=f"{TREE} node {self.position}")
-        names = [field[0] for field in node.fields]
-        if len(set(names)) != len(names) or "" in names or not 0 <= node.itemsize <= 2**31 - 1:
-            raise self.fail("dtype-unknown", "field names must be different and not empty")
-        end = 0
-        for name, dtype, offset, shape in node.fields:
-            if isinstance(dtype, int) and dtype <= self.position:
-                raise self.fail("dtype-unknown", "a nested dtype must come after the one that holds it")
-            size = self.itemsize(dtype).itemsize * self.count(shape, 1)
-            if offset < end or offset + size > node.itemsize:
-                raise self.fail("dtype-unknown", f"field {name!r} overlaps another or the item's end")
-            end = offset + size
-
     _CHECKS: dict[type, Callable[[Any, Any], None]] = {
         nodes.Int: integer,
         nodes.Float: float,
@@ -385,20 +393,22 @@ class _Checker:
         nodes.Bytes: base64,
         nodes.ByteArray: base64,
         nodes.Range: range,
+        nodes.DefaultDict: default_dict,
+        nodes.Deque: deque,
+        nodes.Strings: strings,
+        nodes.Numbers: numbers,
+        nodes.Array: array,
+        nodes.ObjectArray: object_array,
+        nodes.Scalar: scalar,
+        nodes.Dtype: dtype,
+    }
+    _KEY_CHECKS: dict[type, Callable[[Any, Any], None]] = {
         nodes.Set: elements,
         nodes.FrozenSet: elements,
         nodes.Dict: mapping,
         nodes.OrderedDict: mapping,
         nodes.DefaultDict: mapping,
-        nodes.Deque: deque,
-        nodes.Strings: strings,
-        nodes.Numbers: numbers,
         nodes.Map: map,
-        nodes.Array: array,
-        nodes.ObjectArray: object_array,
-        nodes.Scalar: scalar,
-        nodes.Dtype: dtype,
-        nodes.Structured: structured,
     }
 
 

@@ -24,6 +24,7 @@ CARRIER_BYTES = {
     "BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "U16": 2, "F16": 2, "BF16": 2, "I32": 4, "U32": 4, "F32": 4,
     "C64": 8, "F64": 8, "I64": 8, "U64": 8,
 }  # fmt: skip
+MAX_ITEM = 2**31 - 1  # bytes of one item: NumPy keeps them in a C int
 # NumPy counts elements and bytes in a signed 64-bit integer.
 MAX_BYTES = 2**62
 
@@ -60,13 +61,22 @@ def carrier(dtype: str) -> Carrier:
         return by_width(_BIG[dtype])
     if match := _TIME.fullmatch(dtype):
         return Carrier("I64", (), 8) if match[1] == "<" else by_width(8)
-    if match := _TEXT.fullmatch(dtype):
+    if (match := _TEXT.fullmatch(dtype)) and 4 * int(match[2]) <= MAX_ITEM:
         size = int(match[2])
         return Carrier("U32", (size,), 4 * size) if match[1] == "<" else by_width(4 * size)
     if match := _RAW.fullmatch(dtype):
         size = int(match[2])
         return Carrier("U8", (size,), size) if match[1] == "S" else by_width(size)
     raise FormatError("dtype-unknown", f"{dtype!r} is not a dtype an artifact can hold", where="model/tree.json")
+
+
+def alignment(dtype: str) -> int:
+    """Return the alignment in bytes of a dtype string of the closed list."""
+    kind = dtype[1]
+    if kind in "SV":
+        return 1
+    size = carrier(dtype).itemsize
+    return 4 if kind == "U" else size // 2 if kind == "c" else size
 
 
 def element_count(shape: list[int], itemsize: int, max_rank: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 from amber.errors import Problem
 from amber.policy import Policy
-from amber.tree import nodes, paths
+from amber.tree import cycles, nodes, paths
 from amber.tree.codec import children
 from amber.tree.nodes import AnyNode, Tree
 from amber.vocabulary.entries import Entry
@@ -60,12 +60,15 @@ class _Audit:
                 if handler is not None:
                     handler(self, index, node)
             self.check_unfolded()
+            self.check_cycles()
         except _Full:
             pass
 
     def problem(self, code: str, index: int, message: str, suffix: str = "") -> None:
         where = paths.path(self.tree, index)
-        self.problems.append(Problem(code, where + suffix if where != paths.ROOT or not suffix else suffix[1:], message))
+        self.problems.append(
+            Problem(code, where + suffix if where != paths.ROOT or not suffix else suffix[1:], message)
+        )
         if len(self.problems) >= self.limits.problems:
             raise _Full
 
@@ -149,6 +152,17 @@ class _Audit:
                     met[child] = 1
         if shared and (index := _widest(table, self.limits.unfolded_objects)) is not None:
             self.problem("limit-unfolded-objects", index, "shared objects that unfold to too many")
+
+
+    def check_cycles(self) -> None:
+        """Something on a cycle must exist before its parts do."""
+        index = cycles.first_unbuildable(self.tree, self.is_special)
+        if index is not None:
+            self.problem("tree-cycle", index, "an object that must be whole before it is built contains itself")
+
+    def is_special(self, node: nodes.Object) -> bool:
+        known = self.type(node.type)
+        return known is not None and known[0].state != "dict"
 
 
 _WORK = frozenset(_BRANCHES)

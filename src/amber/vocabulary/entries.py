@@ -39,17 +39,26 @@ class Number(msgspec.Struct, tag_field="is", tag="number", forbid_unknown_fields
 
 
 class Text(msgspec.Struct, tag_field="is", tag="str", forbid_unknown_fields=True):
-    """A string: one of `values` where given; at most `max_chars`; a tame regular expression where `pattern`."""
+    """A string: one of `values` where given, none of `refused`, at most `max_chars`.
+
+    `pattern`: a tame regular expression. `template`: a format string whose fields are bare and among these names.
+    """
 
     values: list[str] | None = None
+    refused: list[str] = []
     max_chars: Bound | None = None
     pattern: bool = False
+    template: list[str] | None = None
 
 
 class Option(msgspec.Struct, tag_field="is", tag="option", forbid_unknown_fields=True):
-    """A string must be one of `values`; anything that is not a string passes."""
+    """A string must be one of `values`, or with `dotted` a path of names that do not start with `_`.
 
-    values: list[str]
+    Anything that is not a string passes.
+    """
+
+    values: list[str] = []
+    dotted: bool = False
 
 
 class ArrayOf(msgspec.Struct, tag_field="is", tag="array", forbid_unknown_fields=True):

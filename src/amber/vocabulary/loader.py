@@ -15,6 +15,7 @@ _FOLDER = Path(__file__).parent
 # First part of an identifier or a module -> data file. A closed table: nothing is searched for.
 _FILES = {
     "sklearn": "sklearn",
+    "_loss": "sklearn",  # what compiled losses before scikit-learn 1.9 call their module
     "numpy": "numpy",
     "scipy": "scipy",
     "pandas": "pandas",
@@ -39,11 +40,16 @@ class _Targets(msgspec.Struct):
     targets: list[Target]
 
 
+_file_decoder = msgspec.json.Decoder(File)
+_entry_decoder = msgspec.json.Decoder(Entry)
+_targets_decoder = msgspec.json.Decoder(_Targets)
+
+
 class _Library:
     """One data file: its names at once, its entries one by one as they are asked for."""
 
     def __init__(self, stem: str) -> None:
-        self.file = msgspec.json.decode((_FOLDER / f"{stem}.json").read_bytes(), type=File)
+        self.file = _file_decoder.decode((_FOLDER / f"{stem}.json").read_bytes())
         self.constraints = Constraints(self.file.constraints)
         self._entries: dict[str, Entry] = {}
         self._shapes: dict[str, dict[str, Alternatives]] = {}
@@ -56,7 +62,7 @@ class _Library:
             raw = self.file.types.get(type_id)
             if raw is None:
                 return None
-            found = msgspec.json.decode(raw, type=Entry)
+            found = _entry_decoder.decode(raw)
             found.type, found.library = type_id, self.file.library
             self._entries[type_id] = found
         return found
@@ -73,7 +79,7 @@ class _Library:
         if self._classes is None:
             self._classes = {}
             for type_id, raw in self.file.types.items():
-                for target in msgspec.json.decode(raw, type=_Targets).targets:
+                for target in _targets_decoder.decode(raw).targets:
                     self._classes.setdefault((target.module, target.name), type_id)
         return self._classes
 
@@ -159,5 +165,3 @@ class Vocabulary:
 def load() -> Vocabulary:
     """Return the vocabulary of this release; the same object each time."""
     return Vocabulary()
-
-

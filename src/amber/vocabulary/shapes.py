@@ -6,6 +6,7 @@ tried in turn; if none holds, the complaint of the last that knew the kind of no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,9 @@ Check = Callable[[Place, AnyNode], Complaint | None]
 Alternatives = Check | None
 """None: anything the vocabulary allows."""
 
+_DOTTED = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}(\.[A-Za-z][A-Za-z0-9_]{0,63}){0,7}")
+_FIELD = re.compile(r"\{([a-z_]+)\}")
+_MAX_TEMPLATE = 256  # characters
 _KIND = "kind-mismatch"
 BUILT_IN: dict[str, Constraint] = {
     "none": entries.Nothing(),
@@ -177,6 +181,10 @@ def _measured(shape: entries.Text, value: str, limits: Limits) -> Complaint | No
     complaint = _outside(len(value), None, shape.max_chars, limits)
     if complaint is not None:
         return complaint[0], f"{len(value)} characters are too many"
+    if value in shape.refused:
+        return "string-not-allowed", f"{value!r} is not accepted here"
+    if shape.template is not None and not _is_template(value, shape.template):
+        return "string-not-allowed", f"{value!r} may only have the fields {', '.join(shape.template)}"
     if shape.pattern:
         if len(value) > limits.pattern_chars:
             return "limit-pattern-chars", f"an expression of {len(value)} characters"
@@ -186,12 +194,20 @@ def _measured(shape: entries.Text, value: str, limits: Limits) -> Complaint | No
     return None
 
 
+def _is_template(value: str, names: list[str]) -> bool:
+    """Whether a format string has no field but `{name}`: no index, attribute, conversion or width."""
+    if len(value) > _MAX_TEMPLATE:
+        return False
+    rest = _FIELD.sub(lambda match: "" if match[1] in names else match[0], value)
+    return "{" not in rest and "}" not in rest
+
+
 def _option(shape: entries.Option) -> Check:
     allowed = frozenset(shape.values)
 
     def check(place: Place, node: AnyNode) -> Complaint | None:
         value = scalars.text(node)
-        if value is None or value in allowed:
+        if value is None or value in allowed or (shape.dotted and _DOTTED.fullmatch(value)):
             return None
         return "string-not-allowed", f"{value!r} is not one of {', '.join(sorted(allowed))}"
 

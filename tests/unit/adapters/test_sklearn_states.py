@@ -61,7 +61,7 @@ def test_a_tree_of_a_version_with_more_fields_drops_them():
 )
 def test_a_tree_whose_parts_disagree_is_not_built(change):
     native = tree.DecisionTreeRegressor(max_depth=3, random_state=0).fit(X, X[:, 0]).tree_
-    with pytest.raises(ValueError, match="tree|records"):
+    with pytest.raises(ValueError, match=r"tree|records"):
         again("tree", native, **change)
 
 
@@ -141,7 +141,7 @@ def test_a_search_tree_keeps_weights():
 @pytest.mark.parametrize(("metric", "given"), [("seuclidean", {"V": np.ones(2)}), ("haversine", {})])
 def test_a_metric_of_another_width_is_not_put_into_a_search_tree(metric, given):
     wrong = DistanceMetric.get_metric(metric, **given)
-    with pytest.raises(ValueError, match="size of V|2 dimensions"):
+    with pytest.raises(ValueError, match=r"size of V|2 dimensions"):
         again("search-tree", neighbors.BallTree(X), dist_metric=wrong)
 
 

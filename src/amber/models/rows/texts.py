@@ -1,56 +1,24 @@
-"""Rows of a file in blocks of bounded size: CSV, JSON lines, Parquet, .npy and plain text.
+"""Rows of text files: CSV, JSON lines, and plain text with one document a line.
 
-A reader knows names and cells, not models. Cells of text formats stay text; the place of every row is kept, so that
-a cell that cannot be read is named by line and column.
+A reader knows names and cells, not models. Cells of CSV stay text; the line of every row is kept, so that a cell that
+cannot be read is named by line and column.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal, Protocol
+from typing import Any, BinaryIO
 
-from amber.errors import SourceError, UsageError
+from amber.errors import SourceError
+from amber.models.rows.blocks import Block, bad_input
 
 BLOCK_CHARS = 32 * 1024 * 1024  # text of one block, in characters: long documents make short blocks
-Kind = Literal["text", "values", "array"]
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some rows: one entry of `cells` for each column asked for.
-
-    `kind` says what a column is: list of str, list of Python values, or a NumPy array.
-    """
-
-    cells: list[Any]
-    rows: int
-    first: int  # number of the first row, from 1
-    kind: Kind
-    lines: Sequence[int] | None = None  # line of each row in a text file, from 1
-
-    def place(self, position: int) -> str:
-        """Where a row of this block stands in its file."""
-        return f"line {self.lines[position]}" if self.lines is not None else f"row {self.first + position}"
-
-
-class Reader(Protocol):
-    """One opened file of rows."""
-
-    form: str  # for messages: CSV, JSON lines ...
-    names: list[str] | None  # of the columns; None where the file has none
-    width: int  # number of columns
-    records: bool  # each row may be had whole, as a dict
-
-    def blocks(self, wanted: Sequence[int], rows: int) -> Iterator[Block]:
-        """Yield blocks of at most `rows` rows with the columns at the positions `wanted`."""
-
-    def share(self) -> float | None:
-        """Return how much of the file has been read, 0 to 1; None where nobody knows."""
+LINE_CHARS = 64 * 1024 * 1024  # one line; a file without line breaks must not fill the memory
 
 
 class _Counted(io.RawIOBase):
@@ -70,11 +38,6 @@ class _Counted(io.RawIOBase):
 
     def share(self) -> float | None:
         return min(1.0, self.seen / self.size) if self.size else None
-
-
-def bad_input(where: str, code: str, message: str, hint: str = "") -> SourceError:
-    """Return the error for an input that cannot be read."""
-    return SourceError(code, message, where=where, hint=hint)
 
 
 def size_of(stream: BinaryIO) -> int | None:
@@ -109,9 +72,18 @@ class _Text:
         return _collected(self._documents(), wanted, rows)
 
     def _documents(self) -> Iterator[tuple[int, list[str]]]:
+        for number, line in enumerate(self._read(), start=1):
+            yield number, [line.rstrip("\r\n")]
+
+    def _read(self) -> Iterator[str]:
+        """Lines with their ends, none of them longer than the cap."""
+        number = 0
         try:
-            for number, line in enumerate(self._lines, start=1):
-                yield number, [line.rstrip("\r\n")]
+            while line := self._lines.readline(LINE_CHARS):
+                number += 1
+                if len(line) == LINE_CHARS:
+                    raise _too_long(self.where, number)
+                yield line
         except UnicodeDecodeError as error:
             raise self._not_utf8() from error
 
@@ -160,10 +132,10 @@ class CsvReader(_Text):
 
     def __init__(self, stream: BinaryIO, where: str, header: bool | None = None, delimiter: str | None = None) -> None:
         super().__init__(stream, where)
-        first_line = self._first_line()
+        lines = self._read()
+        first_line = next(lines, "")
         self._delimiter = delimiter or _delimiter_of(first_line)
-        rest = _chain(first_line, self._lines)
-        self._rows = csv.reader(rest, delimiter=self._delimiter)
+        self._rows = csv.reader(itertools.chain([first_line], lines), delimiter=self._delimiter)
         self._held: list[tuple[int, list[str]]] = []
         self.names = None
         self.width = 0
@@ -175,12 +147,6 @@ class CsvReader(_Text):
             self._held.append(top)
         else:
             self.names = [name.strip() for name in top[1]]
-
-    def _first_line(self) -> str:
-        try:
-            return self._lines.readline(BLOCK_CHARS)
-        except UnicodeDecodeError as error:
-            raise self._not_utf8() from error
 
     def blocks(self, wanted: Sequence[int], rows: int) -> Iterator[Block]:
         """Yield the rows after the header."""
@@ -207,20 +173,19 @@ class CsvReader(_Text):
                 if cells:
                     yield begin, cells
                 begin = self._rows.line_num + 1
-        except UnicodeDecodeError as error:
-            raise self._not_utf8() from error
         except csv.Error as error:
             raise bad_input(self.where, "input-row", f"line {begin}: not CSV: {error}") from error
 
 
-def _chain(first: str, rest: io.TextIOWrapper) -> Iterator[str]:
-    yield first
-    yield from rest
-
-
 def _delimiter_of(line: str) -> str:
-    best = max(",\t;|", key=lambda mark: (line.count(mark), mark == ","))
-    return best if line.count(best) else ","
+    if "," in line:
+        return ","
+    best = max("\t;|", key=line.count)
+    return best if best in line else ","
+
+
+def _too_long(where: str, number: int) -> SourceError:
+    return bad_input(where, "input-row", f"line {number} is longer than {LINE_CHARS // 2**20} MiB")
 
 
 def _is_number(cell: str) -> bool:
@@ -242,10 +207,13 @@ class JsonLinesReader:
         self._lines = io.BufferedReader(self._counted, 1 << 20)
         self._number = 0
         self._done = 0
+        self._shape: type | None = None
         self._ahead = self._take(rows)
         if not self._ahead[0]:
             raise bad_input(where, "input-empty", "the file has no rows")
         self._shape = type(self._ahead[0][0])
+        for value, line in zip(*self._ahead, strict=True):
+            self._same(value, line)
         self.records = self._shape is dict
         self.names: list[str] | None = None
         if self._shape is dict:
@@ -284,10 +252,12 @@ class JsonLinesReader:
         lines: list[int] = []
         size = 0
         while len(found) < rows and size < BLOCK_CHARS:
-            line = self._lines.readline()
+            line = self._lines.readline(LINE_CHARS)
             if not line:
                 break
             self._number += 1
+            if len(line) == LINE_CHARS:
+                raise _too_long(self.where, self._number)
             if not line.strip():
                 continue
             size += len(line)
@@ -302,10 +272,12 @@ class JsonLinesReader:
             hint = "one JSON value a line; `jq -c '.[]'` makes lines of one large array"
             message = f"line {self._number}: not JSON ({type(error).__name__})"
             raise bad_input(self.where, "input-row", message, hint) from error
-        expected = getattr(self, "_shape", None)
-        if expected is not None and type(value) is not expected:
-            raise self._bad(self._number, "the same kind of value as on the first line", value)
+        self._same(value, self._number)
         return value
+
+    def _same(self, value: Any, line: int) -> None:
+        if self._shape is not None and type(value) is not self._shape:
+            raise self._bad(line, "the same kind of value as on the first line", value)
 
     def _columns(self, found: list[Any], lines: list[int], wanted: Sequence[int]) -> list[list[Any]]:
         if self._shape is dict:
@@ -320,96 +292,3 @@ class JsonLinesReader:
 
     def _bad(self, line: int, expected: str, got: Any) -> SourceError:
         return bad_input(self.where, "input-row", f"line {line}: expected {expected}, got {type(got).__name__}")
-
-
-class NpyReader:
-    """A plain array of one or two dimensions, mapped, so that any size is read a block at a time."""
-
-    form = ".npy"
-    records = False
-
-    def __init__(self, path: str) -> None:
-        import numpy as np
-
-        try:
-            # refuses arrays of objects, so nothing in the file can be code
-            self._array: Any = np.lib.format.open_memmap(path, mode="r")
-        except (ValueError, OSError, EOFError, SyntaxError) as error:
-            raise bad_input(path, "input-npy", f"not a plain .npy array: {error}") from error
-        if self._array.dtype.names:
-            self.names: list[str] | None = list(self._array.dtype.names)
-            self.width = len(self.names)
-        else:
-            self.names = None
-            if self._array.ndim not in (1, 2):
-                raise bad_input(path, "input-npy", f"expected one or two dimensions, got {self._array.ndim}")
-            self.width = 1 if self._array.ndim == 1 else self._array.shape[1]
-        self._done = 0
-
-    def share(self) -> float | None:
-        """Return how much of the array has been read."""
-        return self._done / len(self._array) if len(self._array) else None
-
-    def blocks(self, wanted: Sequence[int], rows: int) -> Iterator[Block]:
-        """Yield copies of the rows, column by column."""
-        for start in range(0, len(self._array), rows):
-            part = self._array[start : start + rows]
-            self._done = start + len(part)
-            yield Block([self._column(part, i) for i in wanted], len(part), start + 1, "array")
-
-    def _column(self, part: Any, position: int) -> Any:
-        if self.names is not None:
-            return part[self.names[position]].copy()
-        return part.copy() if part.ndim == 1 else part[:, position].copy()
-
-
-class ParquetReader:
-    """A Parquet file, one batch of rows at a time, only the columns asked for."""
-
-    form = "Parquet"
-    records = False
-
-    def __init__(self, path: str) -> None:
-        try:
-            import pyarrow
-            import pyarrow.parquet
-        except ImportError as error:
-            raise UsageError(
-                "library-missing", "reading Parquet needs pyarrow", where=path, hint="pip install 'amber[tables]'"
-            ) from error
-        try:
-            self._file = pyarrow.parquet.ParquetFile(path)
-        except (OSError, pyarrow.ArrowException) as error:
-            raise bad_input(path, "input-parquet", f"not a Parquet file: {error}") from error
-        self._broken: Any = (OSError, pyarrow.ArrowException)
-        self.where = path
-        self.names: list[str] | None = list(self._file.schema_arrow.names)
-        self.width = len(self.names)
-        self._done = 0
-
-    def share(self) -> float | None:
-        """Return how many of the rows have been read."""
-        total = self._file.metadata.num_rows
-        return self._done / total if total else None
-
-    def blocks(self, wanted: Sequence[int], rows: int) -> Iterator[Block]:
-        """Yield the columns as NumPy arrays where they are plain numbers without gaps, else as Python values."""
-        names = self.names or []
-        first = 1
-        try:
-            for batch in self._file.iter_batches(rows, columns=list(dict.fromkeys(names[i] for i in wanted))):
-                self._done += batch.num_rows
-                cells = [_arrow(batch.column(batch.schema.get_field_index(names[i]))) for i in wanted]
-                yield Block(cells, batch.num_rows, first, "array")
-                first += batch.num_rows
-        except self._broken as error:
-            raise bad_input(self.where, "input-parquet", f"row {first} or after: {error}") from error
-
-
-def _arrow(column: Any) -> Any:
-    """One column of a batch: an array where NumPy has the type, a list of Python values where it has not."""
-    import pyarrow.types as types
-
-    if column.null_count == 0 and (types.is_integer(column.type) or types.is_floating(column.type)):
-        return column.to_numpy(zero_copy_only=False)
-    return column.to_pylist()

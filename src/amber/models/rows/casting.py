@@ -110,10 +110,10 @@ def from_array(column: Any, dtype: Any) -> Any:
     Raises:
         BadCell: The first value that does not fit without loss.
     """
-    if not isinstance(dtype, np.dtype) or dtype.kind not in "biufc" or column.dtype.kind not in "biuf":
-        return from_values(column.tolist(), dtype)
     if column.dtype == dtype:
         return column
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "iufc" or column.dtype.kind not in "iuf":
+        return from_values(column.tolist(), dtype)
     with np.errstate(all="ignore"):
         cast = column.astype(dtype)
         back = cast.astype(column.dtype)
@@ -286,14 +286,14 @@ def _times(cells: Sequence[Any], dtype: Any) -> Any:
 
     duration = isinstance(dtype, np.dtype) and dtype.kind == "m"
     zone = getattr(dtype, "tz", None)
-    found = []
+    found: list[Any] = []
     for position, cell in enumerate(cells):
         if isinstance(cell, bool | int) or (isinstance(cell, float) and not math.isnan(cell)):
             raise BadCell(position, str(dtype), f"{type(cell).__name__} {cell!r}")
         try:
             if isinstance(cell, str) and not duration and not _ISO.match(cell):
                 raise ValueError("not ISO 8601")
-            value = pd.NaT if _absent(cell) else pd.Timedelta(cell) if duration else pd.Timestamp(cell)
+            value: Any = pd.NaT if _absent(cell) else pd.Timedelta(cell) if duration else pd.Timestamp(cell)
             if value is not pd.NaT and not duration and (value.tz is None) != (zone is None):
                 raise ValueError("a time zone on one side only")
         except (ValueError, TypeError) as error:

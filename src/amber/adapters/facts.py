@@ -1,0 +1,259 @@
+"""What rules ask of a tree: values at a path, their lengths, shapes and elements, for many objects of a type at once.
+
+In: a tree whose names have passed, and paths of the rule language. Out: NumPy arrays over the raw tensors (views, no
+copies) and integers. Called by `adapters.rules`; a path that leads nowhere raises `Missing` with the objects concerned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from amber.adapters.arrays import numpy_dtype
+from amber.tree import nodes
+from amber.tree.nodes import Tree
+from amber.vocabulary import scalars
+from amber.vocabulary.terms import EACH, Path
+
+Array = np.ndarray[Any, Any]
+Item = int | Array
+"""The index of a node, or an array (a field, a column, an element)."""
+
+
+class Missing(Exception):
+    """A path that some objects do not have, or that leads to something of another kind."""
+
+    def __init__(self, position: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.position = position  # of the object in the batch
+        self.code = code
+        self.message = message
+
+
+class _Nowhere(Exception):
+    """One object does not have the path."""
+
+
+class Facts:
+    """Reads values out of one tree and remembers the array views it makes."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self._arrays: dict[int, Array] = {}
+        self._dtypes: dict[str | int, np.dtype[Any]] = {}
+
+    # -- arrays ------------------------------------------------------------------------------------------------
+
+    def dtype(self, dtype: str | int) -> np.dtype[Any]:
+        """Return a node's dtype field as a NumPy dtype."""
+        found = self._dtypes.get(dtype)
+        if found is None:
+            found = self._dtypes[dtype] = numpy_dtype(self.tree, dtype)
+        return found
+
+    def array(self, index: int, node: nodes.Array) -> Array:
+        """Return the array of a node as a view of its tensor."""
+        found = self._arrays.get(index)
+        if found is None:
+            dtype, shape = self.dtype(node.dtype), tuple(node.shape)
+            if node.tensor is None:
+                found = np.empty(shape, dtype)
+            else:
+                data = self.tree.tensors[node.tensor].data
+                found = np.ndarray(shape[::-1], dtype, data).T if node.order == "F" else np.ndarray(shape, dtype, data)
+            self._arrays[index] = found
+        return found
+
+    def column(self, node: nodes.Numbers) -> Array:
+        """Return the column of a `numbers` node as a view of its tensor."""
+        tensor = self.tree.tensors[node.tensor]
+        return np.ndarray((tensor.shape[0],), self.dtype(node.dtype), tensor.data)
+
+    # -- paths -------------------------------------------------------------------------------------------------
+
+    def find(self, path: Path, objects: Sequence[int]) -> tuple[list[Item], list[int] | None]:
+        """Return the items at `path` of each object, one after the other, and how many each has (None: one each).
+
+        Raises:
+            Missing: An object does not have the path.
+        """
+        steps = path.steps
+        many = EACH in steps
+        found: list[Item] = []
+        counts: list[int] = []
+        for position, start in enumerate(objects):
+            try:
+                if many:
+                    items = self._follow(start, steps)
+                    counts.append(len(items))
+                    found += items
+                else:
+                    item: Item = start
+                    for step in steps:
+                        item = self._step(item, step)
+                    found.append(item)
+            except _Nowhere as error:
+                raise Missing(position, "attribute-missing", f"{path.text}: {error}") from error
+        return found, counts if many else None
+
+    def has(self, path: Path, start: int) -> Item | None:
+        """Return the item at a path without `[*]`, or None where there is none or it is `None`."""
+        item: Item = start
+        try:
+            for step in path.steps:
+                item = self._step(item, step)
+        except _Nowhere:
+            return None
+        if isinstance(item, int) and isinstance(self.tree.nodes[item], nodes.NoneNode):
+            return None
+        return item
+
+    def _follow(self, start: int, steps: tuple[str | int, ...]) -> list[Item]:
+        items: list[Item] = [start]
+        for step in steps:
+            if step == EACH:
+                items = [inner for item in items for inner in self._each(item)]
+            else:
+                items = [self._step(item, step) for item in items]
+        return items
+
+    def _step(self, item: Item, step: str | int) -> Item:
+        if isinstance(item, np.ndarray):
+            return _array_step(item, step)
+        node = self.tree.nodes[item]
+        if isinstance(node, nodes.Object | nodes.Custom):
+            child = node.attrs.get(step) if isinstance(step, str) else None
+            if child is None:
+                raise _Nowhere(f"there is no {step}")
+            return child
+        if isinstance(node, nodes.Array):
+            return _array_step(self.array(item, node), step)
+        if isinstance(node, nodes.Numbers) and isinstance(step, int):
+            return _array_step(self.column(node), step)
+        if isinstance(step, int) and isinstance(node, nodes.List | nodes.Tuple | nodes.ObjectArray):
+            return self._position(node, step)
+        if isinstance(step, str) and isinstance(node, nodes.Dict | nodes.OrderedDict | nodes.DefaultDict):
+            return self._key(node, step)
+        raise _Nowhere(f"{_kind(node)} has no {step}")
+
+    def _position(self, node: nodes.List | nodes.Tuple | nodes.ObjectArray, step: int) -> Item:
+        if isinstance(node.items, int):
+            return self._step(node.items, step)
+        if not 0 <= step < len(node.items):
+            raise _Nowhere(f"there is no item {step}")
+        return node.items[step]
+
+    def _key(self, node: nodes.Dict | nodes.OrderedDict | nodes.DefaultDict, step: str) -> int:
+        for key, value in node.items:
+            found = self.tree.nodes[key]
+            if isinstance(found, nodes.Str) and found.value == step:
+                return value
+        raise _Nowhere(f"there is no key {step!r}")
+
+    def _each(self, item: Item) -> list[Item]:
+        if isinstance(item, np.ndarray):
+            return [item]
+        node = self.tree.nodes[item]
+        if isinstance(node, nodes.List | nodes.Tuple | nodes.Deque | nodes.Set | nodes.FrozenSet):
+            return list(node.items)
+        if isinstance(node, nodes.ObjectArray):
+            return self._each(node.items) if isinstance(node.items, int) else list(node.items)
+        if isinstance(node, nodes.Dict | nodes.OrderedDict | nodes.DefaultDict):
+            return [value for _, value in node.items]
+        if isinstance(node, nodes.Map):
+            return self._each(node.values)
+        if isinstance(node, nodes.Numbers):
+            return [self.column(node)]
+        if isinstance(node, nodes.Array):
+            return [self.array(item, node)]
+        raise _Nowhere(f"{_kind(node)} has no items")
+
+    # -- questions about an item -------------------------------------------------------------------------------
+
+    def shape(self, item: Item) -> tuple[int, ...]:
+        """Return the shape of an array, a sparse array or a collection; `None` counts as empty."""
+        if isinstance(item, np.ndarray):
+            return item.shape
+        node = self.tree.nodes[item]
+        if isinstance(node, nodes.Array | nodes.ObjectArray):
+            return tuple(node.shape)
+        if isinstance(node, nodes.Strings):
+            return (len(self.tree.strings[node.column]),)
+        if isinstance(node, nodes.Numbers):
+            return (self.tree.tensors[node.tensor].shape[0],)
+        if isinstance(node, nodes.Map):
+            return self.shape(node.keys)
+        if isinstance(node, nodes.NoneNode):
+            return (0,)
+        if isinstance(node, nodes.Object | nodes.Custom) and "shape" in node.attrs:
+            return tuple(int(each) for each in self.elements(node.attrs["shape"]))
+        if isinstance(node, _COLLECTIONS):
+            return (len(node.items),)
+        raise _Nowhere(f"{_kind(node)} has no length")
+
+    def elements(self, item: Item) -> Array:
+        """Return all elements of an item as a flat array of integers, floats or bools."""
+        if isinstance(item, np.ndarray):
+            return _numeric(item)
+        node = self.tree.nodes[item]
+        if isinstance(node, nodes.Array):
+            return _numeric(self.array(item, node))
+        if isinstance(node, nodes.Numbers):
+            return _numeric(self.column(node))
+        if isinstance(node, nodes.List | nodes.Tuple | nodes.Set | nodes.FrozenSet):
+            return self._gathered(node.items)
+        if isinstance(node, nodes.ObjectArray):
+            return self.elements(node.items) if isinstance(node.items, int) else self._gathered(node.items)
+        return self._gathered([item])
+
+    def _gathered(self, indices: Sequence[int]) -> Array:
+        table = self.tree.nodes
+        found: list[int | float] = []
+        for index in indices:
+            node = table[index]
+            value: int | float | None = scalars.boolean(node)
+            if value is None:
+                value = scalars.number(node)
+            if value is None and isinstance(node, nodes.Array) and not node.shape and node.tensor is not None:
+                value = _numeric(self.array(index, node))[0].item()
+            if value is None:
+                raise _Nowhere(f"{_kind(node)} is no number")
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise _Nowhere("a number beyond 64 bits")
+            found.append(value)
+        return np.array(found, dtype=None if found else np.int64)
+
+
+_COLLECTIONS = (
+    nodes.List, nodes.Tuple, nodes.Set, nodes.FrozenSet, nodes.Deque, nodes.Dict, nodes.OrderedDict, nodes.DefaultDict,
+)  # fmt: skip
+
+
+def guarded(position: int, path: Path, question: Callable[[], Any]) -> Any:
+    """Return what `question` answers about one object; `Missing` where it has no answer."""
+    try:
+        return question()
+    except _Nowhere as error:
+        raise Missing(position, "kind-mismatch", f"{path.text}: {error}") from error
+
+
+def _kind(node: Any) -> str:
+    return str(type(node).__struct_config__.tag)
+
+
+def _array_step(array: Array, step: str | int) -> Array:
+    if isinstance(step, str):
+        if array.dtype.names is None or step not in array.dtype.names:
+            raise _Nowhere(f"there is no field {step}")
+        return array[step]
+    if array.ndim == 0 or not 0 <= step < len(array):
+        raise _Nowhere(f"there is no item {step}")
+    return np.asarray(array[step])
+
+
+def _numeric(array: Array) -> Array:
+    if array.dtype.kind not in "biuf":
+        raise _Nowhere(f"dtype {array.dtype} is no number")
+    return array.reshape(-1)

@@ -1,0 +1,442 @@
+"""The rules of vocabulary entries, evaluated with NumPy for all objects of one type at a time.
+
+A rule function returns what is wrong as (position of the object in the batch, message) pairs. Arrays of many objects
+are joined before they are compared, so a model of 500 small trees costs about as much as one of a large tree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from amber.adapters.facts import Array, Facts, Missing, guarded
+from amber.limits import Limits
+from amber.vocabulary import entries, terms
+from amber.vocabulary.terms import Comparison, Term
+
+Wrong = Iterator[tuple[int, str]]
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": np.equal, "!=": np.not_equal, "<=": np.less_equal, "<": np.less, ">=": np.greater_equal, ">": np.greater,
+    "+": np.add, "-": np.subtract, "*": np.multiply, "//": np.floor_divide,
+}  # fmt: skip
+_SHOWN = 3  # examples of wrong elements for one object
+_HUGE = 2**62  # where `pow2` and `choose` stop counting
+
+
+class Ragged:
+    """Numbers of a batch of objects: flat values, and how many belong to each object (None: one each)."""
+
+    __slots__ = ("counts", "values")
+
+    def __init__(self, values: Array, counts: Array | None) -> None:
+        self.values = values
+        self.counts = counts
+
+    def owners(self) -> Array:
+        """Return, for each value, the position of its object."""
+        if self.counts is None:
+            return np.arange(len(self.values))
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+    def spread(self, counts: Array | None) -> Array:
+        """Return the values repeated to `counts` of them for each object.
+
+        Raises:
+            Missing: The numbers of values do not agree.
+        """
+        if counts is None or self.counts is None:
+            return self.values if counts is None else np.repeat(self.values, counts)
+        differing = np.flatnonzero(self.counts != counts)
+        if len(differing):
+            first = int(differing[0])
+            raise Missing(first, "shape-mismatch", f"{self.counts[first]} values beside {counts[first]}")
+        return self.values
+
+
+class Batch:
+    """Objects of one type, and the terms of their rules."""
+
+    def __init__(self, facts: Facts, objects: Sequence[int], limits: Limits) -> None:
+        self.facts = facts
+        self.objects = objects
+        self.limits = limits
+
+    # -- terms -------------------------------------------------------------------------------------------------
+
+    def term(self, found: Term) -> Ragged:
+        """Return the numbers of a term; `Missing` where an object has none."""
+        if isinstance(found, terms.Number):
+            return Ragged(np.full(len(self.objects), found.value, dtype=np.int64), None)
+        if isinstance(found, terms.Path):
+            return self.elements(found)
+        if isinstance(found, terms.Sum):
+            left, right = self.pair(found.left, found.right)
+            return Ragged(_exact(found.operator, left.values, right.values), left.counts)
+        return self.call(found)
+
+    def pair(self, first: Term, second: Term) -> tuple[Ragged, Ragged]:
+        """Return two terms with as many values as each other."""
+        left, right = self.term(first), self.term(second)
+        counts = left.counts if left.counts is not None else right.counts
+        return Ragged(left.spread(counts), counts), Ragged(right.spread(counts), counts)
+
+    def bound(self, text: str | int) -> Array:
+        """Return a term that has exactly one number for each object."""
+        found = self.term(terms.term(text))
+        if found.counts is not None:
+            if not np.all(found.counts == 1):
+                raise Missing(int(np.argmax(found.counts != 1)), "kind-mismatch", f"{text} is not one number")
+            return found.values
+        return found.values
+
+    def elements(self, path: terms.Path) -> Ragged:
+        """Return every element at a path."""
+        items, counts = self.facts.find(path, self.objects)
+        arrays = [
+            guarded(_owner(position, counts), path, lambda item=item: self.facts.elements(item))
+            for position, item in enumerate(items)
+        ]
+        sizes = np.fromiter(map(len, arrays), np.int64, len(arrays))
+        values = np.concatenate(arrays) if len(arrays) != 1 else arrays[0]
+        if not arrays:
+            values = np.zeros(0, np.int64)
+        if counts is None and np.all(sizes == 1):
+            return Ragged(_widened(values), None)
+        return Ragged(_widened(values), sizes if counts is None else _grouped(sizes, counts))
+
+    def call(self, found: terms.Call) -> Ragged:
+        """Return the numbers of a function."""
+        if found.function == "limit":
+            assert isinstance(found.arguments[0], terms.Path)
+            value = getattr(self.limits, found.arguments[0].text)
+            return Ragged(np.full(len(self.objects), value, dtype=np.int64), None)
+        if found.function in ("pow2", "choose"):
+            return self.saturating(found)
+        path = found.arguments[0]
+        assert isinstance(path, terms.Path)
+        items, counts = self.facts.find(path, self.objects)
+        ask = _QUESTIONS[found.function]
+        extra = [int(each.value) for each in found.arguments[1:] if isinstance(each, terms.Number)]
+        answers = [
+            guarded(_owner(position, counts), path, lambda item=item: ask(self.facts, item, *extra))
+            for position, item in enumerate(items)
+        ]
+        return Ragged(np.array(answers, dtype=np.int64), None if counts is None else np.array(counts, dtype=np.int64))
+
+    def saturating(self, found: terms.Call) -> Ragged:
+        """Return `pow2` or `choose`, no larger than 2^62."""
+        arguments = [self.term(each) for each in found.arguments]
+        counts = arguments[0].counts
+        columns = [each.spread(counts).tolist() for each in arguments]
+        function = _choose if found.function == "choose" else _power
+        return Ragged(np.array([function(*each) for each in zip(*columns, strict=True)], dtype=np.int64), counts)
+
+    # -- rules -------------------------------------------------------------------------------------------------
+
+    def holds(self, rule: entries.Holds) -> Wrong:
+        """Compare two terms."""
+        found: Comparison = terms.comparison(rule.that)
+        left, right = self.pair(found.left, found.right)
+        passed = _OPERATORS[found.operator](left.values, right.values)
+        if not passed.all():
+            bad = np.flatnonzero(~passed)
+            for position, first in _first_of_each(left.owners()[bad], bad):
+                yield position, f"{rule.that}: {left.values[first]} and {right.values[first]}"
+
+    def has_shape(self, rule: entries.HasShape) -> Wrong:
+        """Compare ranks and dimensions."""
+        path = terms.path(rule.of)
+        items, counts = self.facts.find(path, self.objects)
+        wanted = [None if dim == "*" else self.bound(dim) for dim in rule.dims]
+        for place, item in enumerate(items):
+            position = _owner(place, counts)
+            shape = guarded(position, path, lambda item=item: self.facts.shape(item))
+            expected = tuple("*" if dim is None else int(dim[position]) for dim in wanted)
+            if len(shape) != len(expected) or any(
+                want not in ("*", have) for want, have in zip(expected, shape, strict=True)
+            ):
+                yield position, f"{rule.of} has shape {shape}, not ({', '.join(map(str, expected))})"
+
+    def within(self, rule: entries.Within) -> Wrong:
+        """Compare every element with its bounds."""
+        found = self.elements(terms.path(rule.of))
+        kept: Array | None = None
+        if rule.where is not None:
+            other = self.elements(terms.path(rule.where[0]))
+            kept = _OPERATORS[rule.where[1]](other.spread(found.counts), rule.where[2])
+        values, owners = found.values, None
+        bad: Array | None = None
+        for bound, operator in ((rule.min, "<"), (rule.max, ">"), (rule.below, ">=")):
+            if bound is None:
+                continue
+            limit = self.bound(bound)
+            limit = limit[0] if len(limit) and (limit == limit[0]).all() else np.repeat(limit, _sizes(found))
+            # the opposite of what must hold, so that NaN is wrong too
+            outside = ~_OPERATORS[{"<": ">=", ">": "<=", ">=": "<"}[operator]](values, limit)
+            bad = outside if bad is None else bad | outside
+        if bad is None or not bad.any():
+            return
+        if kept is not None:
+            bad &= kept
+        for value in rule.also:
+            bad &= values != value
+        places = np.flatnonzero(bad)
+        owners = found.owners()
+        for position, first in _first_of_each(owners[places], places):
+            shown = values[places[owners[places] == position][:_SHOWN]].tolist()
+            yield position, f"{rule.of} holds {', '.join(map(str, shown))}, outside {_bounds(rule)}"
+
+    def increasing(self, rule: entries.Increasing) -> Wrong:
+        """Compare each element with the one before it, and the ends with what they must be."""
+        found = self.elements(terms.path(rule.of))
+        sizes = _sizes(found)
+        ends = np.cumsum(sizes)
+        values, owners = found.values, found.owners()
+        if len(values) > 1:
+            falls = ~((values[1:] > values[:-1]) if rule.strict else (values[1:] >= values[:-1]))
+            falls &= owners[1:] == owners[:-1]
+            places = np.flatnonzero(falls)
+            for position, first in _first_of_each(owners[places], places):
+                yield position, f"{rule.of} goes from {values[first]} to {values[first + 1]}"
+        for bound, places in ((rule.first, ends - sizes), (rule.last, ends - 1)):
+            if bound is None:
+                continue
+            wanted = self.bound(bound)
+            for position in range(len(self.objects)):
+                if sizes[position] == 0 or values[places[position]] != wanted[position]:
+                    yield position, f"{rule.of} does not start or end at {wanted[position]}"
+
+    def distinct(self, rule: entries.Distinct) -> Wrong:
+        """Look for an element that occurs twice."""
+        found = self.elements(terms.path(rule.of))
+        ends = np.cumsum(_sizes(found))
+        for position, end in enumerate(ends):
+            part = found.values[end - _sizes(found)[position] : end]
+            if len(np.unique(part)) != len(part):
+                yield position, f"{rule.of} holds an element twice"
+
+    def finite(self, rule: entries.Finite) -> Wrong:
+        """Look for NaN and infinities."""
+        found = self.elements(terms.path(rule.of))
+        bad = np.flatnonzero(~np.isfinite(found.values))
+        for position, first in _first_of_each(found.owners()[bad], bad):
+            yield position, f"{rule.of} holds {found.values[first]}"
+
+    def binary_tree(self, rule: entries.BinaryTree) -> Wrong:
+        """Follow the child indices of all trees of the batch, level by level."""
+        left, right = self.elements(terms.path(rule.left)), self.elements(terms.path(rule.right))
+        sizes = _sizes(left)
+        right_values = right.spread(sizes)
+        if not (sizes > 0).all():
+            yield int(np.argmin(sizes)), "a tree without nodes"
+            return
+        starts = np.cumsum(sizes) - sizes
+        owners = left.owners()
+        place = np.arange(len(left.values)) - starts[owners]
+        if rule.leaf_mark is not None:
+            inner = left.values != rule.leaf_mark
+            unpaired = inner != (right_values != rule.leaf_mark)
+            if unpaired.any():
+                first = int(np.argmax(unpaired))
+                yield int(owners[first]), f"node {place[first]} has one child"
+                return
+        else:
+            inner = self.elements(terms.path(rule.leaf)).spread(sizes) == 0
+        wrong = False
+        room = sizes[owners]
+        for values, name in ((left.values, rule.left), (right_values, rule.right)):
+            bad = inner & ~((values > place) & (values < room))
+            if bad.any():
+                wrong = True
+                places = np.flatnonzero(bad)
+                for position, first in _first_of_each(owners[places], places):
+                    yield position, f"{name}: child {values[first]} of node {place[first]} of {sizes[position]}"
+        if not wrong:
+            depth = self.bound(rule.depth) if rule.depth else None
+            yield from _levels(
+                inner, left.values + starts[owners], right_values + starts[owners], starts, owners, depth
+            )
+
+
+def _levels(inner: Array, left: Array, right: Array, starts: Array, owners: Array, depth: Array | None) -> Wrong:
+    """Check that no node has two parents and that no tree is deeper than it says.
+
+    Args:
+        inner: Whether each node of the joined trees has children.
+        left: Index of the left child among all nodes, right where `inner`.
+        right: Index of the right child.
+        starts: Index of the root of each tree.
+        owners: The tree of each node.
+        depth: The largest depth of each tree, None where it does not matter.
+    """
+    children = np.concatenate((left[inner], right[inner]))
+    parents = np.bincount(children, minlength=len(inner))
+    if len(children) and parents.max() > 1:
+        yield int(owners[int(np.argmax(parents > 1))]), "a node has two parents"
+        return
+    if depth is None:
+        return
+    level = 0
+    shallowest = depth.min()
+    frontier = starts[inner[starts]]
+    while len(frontier):
+        level += 1
+        if level > shallowest:
+            deep = depth[owners[frontier]] < level
+            if deep.any():
+                yield int(owners[frontier[int(np.argmax(deep))]]), "the tree is deeper than it says"
+                return
+        frontier = np.concatenate((left[frontier], right[frontier]))
+        frontier = frontier[inner[frontier]]
+
+
+def evaluate(batch: Batch, rule: entries.AnyRule) -> Wrong:
+    """Return what is wrong with the objects of a batch; `Missing` where one cannot be asked."""
+    return _RULES[type(rule)](batch, rule)
+
+
+_RULES: dict[type, Callable[[Batch, Any], Wrong]] = {
+    entries.Holds: Batch.holds,
+    entries.HasShape: Batch.has_shape,
+    entries.Within: Batch.within,
+    entries.Increasing: Batch.increasing,
+    entries.BinaryTree: Batch.binary_tree,
+    entries.Distinct: Batch.distinct,
+    entries.Finite: Batch.finite,
+}
+CODES: dict[type, str] = {
+    entries.Holds: "value-mismatch",
+    entries.HasShape: "shape-mismatch",
+    entries.Within: "index-out-of-range",
+    entries.Increasing: "not-increasing",
+    entries.BinaryTree: "child-not-greater",
+    entries.Distinct: "not-distinct",
+    entries.Finite: "not-finite",
+}
+
+
+def _length(facts: Facts, item: Any) -> int:
+    shape = facts.shape(item)
+    return shape[0] if shape else 1
+
+
+def _dimension(facts: Facts, item: Any, axis: int) -> int:
+    shape = facts.shape(item)
+    return shape[axis] if axis < len(shape) else 0
+
+
+def _total(facts: Facts, item: Any) -> int:
+    values = facts.elements(item)
+    if values.dtype.kind == "f":
+        return int(values.sum()) if np.isfinite(values).all() else -_HUGE
+    # Python's sum of the extremes says whether 64 bits hold the sum
+    if len(values) and max(abs(int(values.min())), abs(int(values.max()))) * len(values) >= _HUGE:
+        return -_HUGE
+    return int(values.sum(dtype=np.int64))
+
+
+def _extreme(which: Callable[[Any], Any]) -> Callable[[Facts, Any], int]:
+    def ask(facts: Facts, item: Any) -> int:
+        values = facts.elements(item)
+        value = which(values) if len(values) else 0
+        return int(min(max(value, -_HUGE), _HUGE)) if value == value else -_HUGE  # noqa: PLR0124 - NaN
+
+    return ask
+
+
+def _some(facts: Facts, item: Any) -> int:
+    from amber.tree import nodes
+
+    return int(not (isinstance(item, int) and isinstance(facts.tree.nodes[item], nodes.NoneNode)))
+
+
+_QUESTIONS: dict[str, Callable[..., int]] = {
+    "len": _length,
+    "shape": _dimension,
+    "rank": lambda facts, item: len(facts.shape(item)),
+    "size": lambda facts, item: math.prod(facts.shape(item)),
+    "sum": _total,
+    "min": _extreme(np.min),
+    "max": _extreme(np.max),
+    "some": _some,
+}
+
+
+def _exact(operator: str, left: Array, right: Array) -> Array:
+    """Integer arithmetic that saturates instead of wrapping round."""
+    if left.dtype.kind != "f" and right.dtype.kind != "f":
+        wide = [operator_of(operator, int(a), int(b)) for a, b in zip(left.tolist(), right.tolist(), strict=True)]
+        return np.array([min(max(each, -_HUGE), _HUGE) for each in wide], dtype=np.int64)
+    result: Array = _OPERATORS[operator](left, right)
+    return result
+
+
+def operator_of(operator: str, left: int, right: int) -> int:
+    """Apply `+`, `-`, `*` or `//` to two Python integers; a division by zero gives 0."""
+    if operator == "+":
+        return left + right
+    if operator == "-":
+        return left - right
+    if operator == "*":
+        return left * right
+    return left // right if right else 0
+
+
+def _choose(total: int, chosen: int) -> int:
+    if chosen < 0 or total < chosen:
+        return 0
+    result = 1
+    for step in range(1, min(chosen, total - chosen) + 1):
+        result = result * (total - step + 1) // step
+        if result >= _HUGE:
+            return _HUGE
+    return result
+
+
+def _power(exponent: int) -> int:
+    return min(2**exponent, _HUGE) if 0 <= exponent < 63 else (_HUGE if exponent > 0 else 0)
+
+
+def _owner(position: int, counts: list[int] | None) -> int:
+    if counts is None:
+        return position
+    return int(np.searchsorted(np.cumsum(counts), position, side="right"))
+
+
+def _grouped(sizes: Array, counts: list[int]) -> Array:
+    """Return how many elements each object has, from the sizes of its items."""
+    total = np.concatenate(([0], np.cumsum(sizes)))
+    ends = np.cumsum(counts)
+    grouped: Array = total[ends] - total[ends - np.array(counts, dtype=np.int64)]
+    return grouped
+
+
+def _sizes(found: Ragged) -> Array:
+    return np.ones(len(found.values), np.int64) if found.counts is None else found.counts
+
+
+def _widened(values: Array) -> Array:
+    """Integers as int64 (unsigned ones beyond it as floats, which are out of any range), bools as 0 and 1."""
+    kind = values.dtype.kind
+    if kind == "u" and values.dtype.itemsize == 8:
+        return values.astype(np.float64) if len(values) and values.max() >= 2**63 else values.astype(np.int64)
+    if kind in "biu":
+        return values.astype(np.int64)
+    return values
+
+
+def _first_of_each(owners: Array, places: Array) -> Iterator[tuple[int, int]]:
+    """Yield, for each object that is wrong, its position and the first wrong place."""
+    found, first = np.unique(owners, return_index=True)
+    for position, index in zip(found.tolist(), first.tolist(), strict=True):
+        yield position, int(places[index])
+
+
+def _bounds(rule: entries.Within) -> str:
+    parts = [f">= {rule.min}"] if rule.min is not None else []
+    parts += [f"<= {rule.max}"] if rule.max is not None else []
+    parts += [f"< {rule.below}"] if rule.below is not None else []
+    return " and ".join(parts)

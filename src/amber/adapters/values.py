@@ -1,0 +1,183 @@
+"""Step 6, second half: the values in arrays are what native code may be handed, before anything is constructed.
+
+In: a tree whose names have passed `vocabulary.audit`. Out: every problem with its path. Nothing is imported because of
+the tree, no class is touched; arrays are views of the bytes that were hashed. Called by `models` before `adapters.build`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from amber.adapters import rules
+from amber.adapters.facts import Array, Facts, Missing
+from amber.adapters.rules import Batch
+from amber.errors import Problem
+from amber.limits import Limits
+from amber.tree import nodes, paths
+from amber.tree.nodes import Tree
+from amber.vocabulary import Vocabulary, scalars, terms
+from amber.vocabulary.entries import AnyRule, Entry
+
+_LAST_CODE_POINT = 0x10FFFF
+_CHUNK = 1 << 17  # elements of arrays looked at together, so that they stay in the processor's cache
+
+
+def check_values(tree: Tree, vocabulary: Vocabulary, limits: Limits) -> list[Problem]:
+    """Return what is wrong with the values of a tree; an empty list where nothing is.
+
+    Args:
+        tree: A table that has passed `vocabulary.audit.check_names`.
+        vocabulary: The closed vocabulary with its rules.
+        limits: Caps; `problems` is where the search stops.
+    """
+    check = _Check(tree, vocabulary, limits)
+    try:
+        check.run()
+    except _Full:
+        pass
+    return check.problems
+
+
+class _Full(Exception):
+    """Enough problems have been found."""
+
+
+class _Check:
+    def __init__(self, tree: Tree, vocabulary: Vocabulary, limits: Limits) -> None:
+        self.tree = tree
+        self.vocabulary = vocabulary
+        self.limits = limits
+        self.facts = Facts(tree)
+        self.problems: list[Problem] = []
+
+    def run(self) -> None:
+        groups: dict[str, list[int]] = {}
+        for index, node in enumerate(self.tree.nodes):
+            kind = type(node)
+            if kind is nodes.Object:
+                groups.setdefault(node.type, []).append(index)  # type: ignore[union-attr]
+            elif kind is nodes.Array or kind is nodes.Numbers or kind is nodes.Scalar:
+                self.check_items(index, node)  # type: ignore[arg-type]
+        for name, objects in groups.items():
+            entry = self.vocabulary.entry(name)
+            if entry is not None and entry.rules:
+                self.check_objects(entry, objects)
+
+    def problem(self, code: str, index: int, suffix: str, message: str) -> None:
+        where = paths.path(self.tree, index)
+        suffix = suffix if where != paths.ROOT or not suffix else suffix.removeprefix(".")
+        self.problems.append(Problem(code, (where if where != paths.ROOT or not suffix else "") + suffix, message))
+        if len(self.problems) >= self.limits.problems:
+            raise _Full
+
+    # -- rules -------------------------------------------------------------------------------------------------
+
+    def check_objects(self, entry: Entry, objects: list[int]) -> None:
+        for chunk in self.chunks(objects):
+            for rule in entry.rules:
+                chosen = chunk
+                if rule.when or rule.unless:
+                    chosen = [index for index in chunk if self.applies(rule, index)]
+                if chosen:
+                    self.check_rule(rule, chosen)
+
+    def chunks(self, objects: list[int]) -> Iterator[list[int]]:
+        """Yield the objects in groups whose arrays together are not much larger than a cache."""
+        if len(objects) == 1:
+            yield objects
+            return
+        chunk: list[int] = []
+        total = 0
+        for index in objects:
+            chunk.append(index)
+            total += self.weight(index)
+            if total > _CHUNK:
+                yield chunk
+                chunk, total = [], 0
+        if chunk:
+            yield chunk
+
+    def weight(self, index: int) -> int:
+        table = self.tree.nodes
+        node = table[index]
+        assert isinstance(node, nodes.Object)
+        arrays = (table[child] for child in node.attrs.values())
+        return max((each.shape[0] for each in arrays if isinstance(each, nodes.Array) and each.shape), default=1)
+
+    def applies(self, rule: AnyRule, index: int) -> bool:
+        return all(self.condition(each, index) for each in rule.when) and not any(
+            self.condition(each, index) for each in rule.unless
+        )
+
+    def condition(self, condition: list[str | int | bool | None], index: int) -> bool:
+        item = self.facts.has(terms.path(str(condition[0])), index)
+        if len(condition) == 1:
+            return item is not None
+        if item is None:
+            return None in condition[1:]
+        if not isinstance(item, int):
+            return False
+        node = self.tree.nodes[item]
+        for value in (scalars.text(node), scalars.boolean(node), scalars.integer(node)):
+            if value is not None:
+                return any(type(value) is type(each) and value == each for each in condition[1:])
+        return False
+
+    def check_rule(self, rule: AnyRule, objects: list[int]) -> None:
+        """Evaluate a rule for a batch; an object that cannot be asked is a problem and is left out of the next try."""
+        code = rule.code or rules.CODES[type(rule)]
+        while objects:
+            try:
+                for position, message in list(rules.evaluate(Batch(self.facts, objects, self.limits), rule)):
+                    self.problem(code, objects[position], _suffix(rule), message)
+                return
+            except Missing as missing:
+                self.problem(missing.code, objects[missing.position], _suffix(rule), missing.message)
+                objects = [*objects[: missing.position], *objects[missing.position + 1 :]]
+
+    # -- every array -------------------------------------------------------------------------------------------
+
+    def check_items(self, index: int, node: nodes.Array | nodes.Numbers | nodes.Scalar) -> None:
+        """Text is Unicode and bools are 0 or 1, wherever they stand: NumPy itself trusts both."""
+        if isinstance(node.dtype, str) and node.dtype[1] not in "Ub":
+            return
+        if isinstance(node, nodes.Array):
+            if node.tensor is None:
+                return
+            array = self.facts.array(index, node)
+        elif isinstance(node, nodes.Numbers):
+            array = self.facts.column(node)
+        else:
+            array = np.frombuffer(bytes.fromhex(node.value), self.facts.dtype(node.dtype))
+        for code, message in _wrong_items(array):
+            self.problem(code, index, "", message)
+
+
+def _wrong_items(array: Array) -> Iterator[tuple[str, str]]:
+    dtype = array.dtype
+    if dtype.names is not None:
+        for name in dtype.names:
+            yield from _wrong_items(array[name])
+    elif array.size == 0:
+        return
+    elif dtype.kind == "U" and dtype.itemsize:
+        whole = array if array.flags.c_contiguous else np.ascontiguousarray(array)
+        order = "<" if dtype.byteorder in "<=|" else ">"
+        highest = whole.reshape(-1).view(f"{order}u4").max()
+        if highest > _LAST_CODE_POINT:
+            yield "text-invalid", f"code point {int(highest):#x} is not Unicode"
+    elif dtype.kind == "b":
+        highest = array.view(np.uint8).max()
+        if highest > 1:
+            yield "bool-invalid", f"a bool of {int(highest)}"
+
+
+def _suffix(rule: AnyRule) -> str:
+    """Return where a rule looks, as the end of a path."""
+    text = getattr(rule, "of", "") or getattr(rule, "left", "")
+    if not text and hasattr(rule, "that"):
+        found = terms.paths_of(terms.comparison(rule.that).left)
+        text = found[0].text if found else ""
+    return f".{text}" if text else ""

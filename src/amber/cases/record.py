@@ -1,0 +1,494 @@
+"""Record what a model answers: the rows, the answers, the steps, and which rows rounding decides.
+
+    sample -> rows chosen -> ordinary group -> edge groups -> knife edge -> budget -> Recorded
+
+Everything here must give the same bytes in any process: one thread, no clock, every choice from deterministic facts.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from amber.cases import choose, rows, tables
+from amber.cases.anatomy import Chain, call_cost, chain_of, holds_training_rows, walk
+from amber.cases.ask import DERIVED, INVERSE, SCORES, Asked, answer_of, ask, available, same_bits
+from amber.cases.cells import Unsupported
+from amber.cases.compare import LINES, Line, Scales, scale_of
+from amber.cases.describe import InputDraft, OutputDraft, describe_inputs, describe_outputs
+from amber.cases.edges import Edge, edge_tables
+from amber.cases.knife import Edges, Recorded as Live, find_edges, widening
+from amber.cases.quiet import recording
+from amber.cases.redraw import Draw, is_free_text, redrawn
+from amber.cases.steps import single_precision, step_outputs
+from amber.cases.synthesise import known_categories, synthesised, words_of
+from amber.errors import UsageError
+from amber.limits import DEFAULT, Limits
+from amber.tree.evidence import Answer, Column, Evidence, Group
+
+KIB, MIB = 1024, 1024 * 1024
+SYNTHETIC_ROWS = 128
+MAX_ALONE = 64
+_SLOW = 15_000  # nominal microseconds of a call above which edge groups ask only what is not derived
+_ALONE_WORK = 300_000  # nominal microseconds for rows asked one by one
+_METHOD_BYTES = 64 * KIB  # of one row's answer; a method that says more is left out
+_TENSOR_BYTES = 150  # of JSON for one tensor, apart from its name and parameters
+_NO_TRANSFORM = "there is no transform to invert"
+_MAIN_SHARE = 0.6  # of the budget for ordinary rows
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The evidence, and what the manifest says of inputs and outputs."""
+
+    evidence: Evidence
+    inputs: list[InputDraft]
+    outputs: list[OutputDraft]
+    methods: list[str]
+    batching: dict[str, dict[str, str]]
+    notes: list[str] = field(default_factory=list)
+
+
+def record(
+    model: Any,
+    sample: Any,
+    *,
+    rows: Literal["keep", "synthetic"] = "keep",
+    mask: Collection[Any] = (),
+    model_bytes: int = 0,
+    limits: Limits = DEFAULT,
+    tolerance: tuple[float, float] | None = None,
+) -> Recorded:
+    """Record cases on a fitted model, best on a copy rebuilt from its tree: methods may move its counters.
+
+    Args:
+        model: The fitted model.
+        sample: The caller's rows, or None.
+        rows: `keep` stores chosen rows in clear; `synthetic` draws every column anew.
+        mask: Labels of columns that are always drawn anew.
+        model_bytes: Size of the model, of which the budget is a tenth.
+        limits: Caps of the reader that is to accept the result.
+        tolerance: (relative, absolute share) of every score, in place of the table's.
+
+    Raises:
+        UsageError: The sample or the mask is not usable.
+    """
+    with recording():
+        return _Recorder(model, model_bytes, limits, tolerance).run(sample, rows, tuple(mask))
+
+
+class _Recorder:
+    """One recording: the model, its facts, and what has been found so far."""
+
+    def __init__(self, model: Any, model_bytes: int, limits: Limits, tolerance: tuple[float, float] | None) -> None:
+        parts = list(walk(model))
+        self.model = model
+        self.chain: Chain = chain_of(model)
+        self.training_rows = holds_training_rows(parts)
+        self.cost = call_cost(parts)
+        self.words = words_of(model)
+        self.tolerance = tolerance
+        self.methods = available(model)
+        self.unrepeatable: set[str] = set()
+        self.notes: list[str] = []
+        self.budget = min(max(256 * KIB, min(16 * MIB, model_bytes // 10)), limits.cases_bytes)
+        self.scales: dict[tuple[str, str], float] = {}
+        self.dropped = 0
+
+    def run(self, sample: Any, mode: str, mask: tuple[Any, ...]) -> Recorded:
+        if mask and sample is None:
+            raise UsageError("mask-unknown", "mask names columns of a sample, and there is none", where="mask")
+        X, synthetic, whole = self._rows(sample, mode, mask)
+        if X is None or not self.methods:
+            return self._nothing("the model has no method that answers rows" if not self.methods else
+                                 "nothing is known of the model's inputs: pass sample= to record cases")  # fmt: skip
+        main = self._main(X, "synthetic" if synthetic else "sample", synthetic)
+        if main is None:
+            return self._nothing("the model's answers cannot be recorded as data")
+        group, live = main
+        gaps: dict[int, bool] = {}
+        groups, kept = [group], [live]
+        for edge in self._affordable(edge_tables(self.chain, live.X), group):
+            for made, alive in self._edge(edge, live, synthetic, gaps):
+                groups.append(made)
+                kept.append(alive)
+        edges = self._mark(groups, kept)
+        groups = self._within_budget(groups)
+        return self._result(groups, edges, whole, live, mode, mask, synthetic, gaps, sample)
+
+    # -- rows ------------------------------------------------------------------------------------------------------
+
+    def _rows(self, sample: Any, mode: str, mask: tuple[Any, ...]) -> tuple[Any, bool, Any]:
+        """(rows to record, whether none is the caller's, the table they were chosen from)."""
+        if sample is None:
+            X = synthesised(self.model, self._accepts)
+            return X, True, X
+        X = rows.normalised(sample)
+        if rows.count(X) == 0:
+            raise UsageError("sample-empty", "the sample has no rows", where="sample", hint="pass at least one row")
+        if mode == "synthetic":
+            return redrawn(X, Draw(min(SYNTHETIC_ROWS, max(rows.count(X), 16)), self.words)), True, X
+        hidden = _hidden(X, mask)
+        candidates = rows.take(X, choose.candidates(X))
+        if hidden == "all":
+            return redrawn(X, Draw(min(SYNTHETIC_ROWS, rows.count(candidates)), self.words)), True, X
+        drawn = candidates
+        if hidden:
+            drawn = redrawn(candidates, Draw(rows.count(candidates), self.words), list(hidden))
+        chosen = choose.choose(drawn, self._labels(drawn))
+        return rows.take(drawn, chosen), False, X
+
+    def _accepts(self, X: Any) -> bool:
+        asked = [ask(self.model, method, X) for method in self.methods[:2] if method != INVERSE]
+        return any(one.table is not None for one in asked)
+
+    def _labels(self, X: Any) -> list[Any]:
+        """What the model says about the candidates, where it says classes, clusters or outliers."""
+        if "predict" not in self.methods or self.cost[0] + self.cost[1] * rows.count(X) > 5_000_000:
+            return []
+        value = ask(self.model, "predict", X).value
+        if not isinstance(value, np.ndarray) or len(value) != rows.count(X):
+            return []
+        found = [value] if value.ndim == 1 else [value[:, j] for j in range(min(value.shape[1], 8))]
+        return [column for column in found if column.ndim == 1]
+
+    # -- groups ----------------------------------------------------------------------------------------------------
+
+    def _main(self, X: Any, kind: str, synthetic: bool) -> tuple[Group, Live] | None:
+        """The group of ordinary rows; its methods are asked twice, and it is as long as the budget allows."""
+        number = self._affordable_rows(X)
+        self.dropped += rows.count(X) - number
+        X = rows.take(X, range(number)) if number < rows.count(X) else X
+        try:
+            table = tables.encode(X)
+        except Unsupported as error:
+            raise UsageError(
+                "sample-unsupported", f"the sample holds {error}", where="sample", hint="or leave the sample out"
+            ) from error
+        X = tables.decode(table.layout, table.columns)
+        before = _streams()
+        first = self._ask_all(X, self.methods)
+        moved = _streams() != before
+        second = self._ask_all(X, self.methods)
+        for method in self.methods:
+            one, two = first[method], second[method]
+            known = (one.table is None) == (two.table is None)
+            if not known or (one.table and two.table and not same_bits(one.table.columns, two.table.columns)):
+                self.unrepeatable.add(method)
+        if moved:
+            self._find_drawing(X)
+        for method, asked in first.items():
+            if asked.unsupported and asked.unsupported != _NO_TRANSFORM:
+                self.notes.append(f"{method} is not recorded: {asked.unsupported}")
+        self.methods = [method for method in self.methods if not first[method].unsupported]
+        if not self.methods:
+            return None
+        single = single_precision(self.chain, X)
+        group, live = self._group(kind, X, table, first, single, synthetic)
+        group.steps = step_outputs(self.chain, X)
+        return group, live
+
+    def _find_drawing(self, X: Any) -> None:
+        """Methods that draw from the process-wide generator cannot repeat, whatever two answers look like."""
+        for method in self.methods:
+            before = _streams()
+            if method != INVERSE:
+                ask(self.model, method, X)
+                if _streams() != before:
+                    self.unrepeatable.add(method)
+
+    def _ask_all(self, X: Any, methods: Sequence[str]) -> dict[str, Asked]:
+        found: dict[str, Asked] = {}
+        for method in methods:
+            if method == INVERSE:
+                source = found.get("transform")
+                if source is None or source.table is None or "transform" in self.unrepeatable:
+                    found[method] = Asked(unsupported=_NO_TRANSFORM)
+                    continue
+                answered = tables.decode(source.table.layout, source.table.columns)
+                found[method] = ask(self.model, method, answered)
+            else:
+                found[method] = ask(self.model, method, X)
+        return found
+
+    def _group(
+        self, kind: str, X: Any, table: tables.Table, asked: dict[str, Asked], single: bool, synthetic: bool
+    ) -> tuple[Group, Live]:
+        answers, values = [], {}
+        for method, one in asked.items():
+            if method in self.unrepeatable:
+                answers.append(Answer(method, repeatable=False))
+                continue
+            if one.unsupported:
+                continue
+            answer = answer_of(self.model, method, one)
+            if one.table is not None:
+                answer.single = single
+                self._set_tolerance(answer)
+                values[method] = one.value
+            answers.append(answer)
+        group = Group("", kind, table.layout, table.rows, table.columns, answers, synthetic=synthetic)
+        return group, Live(X, table.rows, {a.method: a for a in answers if a.columns}, values)
+
+    def _set_tolerance(self, answer: Answer) -> None:
+        if self.tolerance is not None and not answer.labels:
+            answer.relative, answer.absolute = (repr(float(value)) for value in self.tolerance)
+
+    def _edge_methods(self) -> list[str]:
+        slow = self.cost[0] > _SLOW
+        return [m for m in self.methods if m not in self.unrepeatable and not (slow and m in DERIVED)]
+
+    def _edge(
+        self, edge: Edge, main: Live, synthetic: bool, gaps: dict[int, bool]
+    ) -> list[tuple[Group, Live]]:
+        """The groups of one edge: where the model refuses some of the rows, those it answers, and two it refuses."""
+        methods = self._edge_methods()
+        if not methods:
+            return []
+        whole = self._edge_group(edge.kind, edge.X, methods, synthetic)
+        if whole is None:
+            return []
+        refused = any(answer.refusal for answer in whole[0].answers)
+        if not edge.rowwise or not refused or whole[0].rows <= 1:
+            _note_gaps(edge, {row: not refused for row in range(whole[0].rows)}, gaps)
+            return [whole]
+        probe = methods[0]
+        accepted = {row: ask(self.model, probe, rows.take(edge.X, [row])).table is not None
+                    for row in range(whole[0].rows)}  # fmt: skip
+        _note_gaps(edge, accepted, gaps)
+        good = [row for row, fine in accepted.items() if fine]
+        bad = [row for row, fine in accepted.items() if not fine]
+        parts = [self._edge_group(edge.kind, rows.take(edge.X, good), methods, synthetic)] if good else []
+        if good:
+            parts += [self._edge_group(edge.kind, rows.take(edge.X, [row]), methods, synthetic) for row in bad[:2]]
+        else:
+            parts = [self._edge_group(edge.kind, rows.take(edge.X, bad[:2]), methods, synthetic)]
+        return [part for part in parts if part is not None]
+
+    def _edge_group(self, kind: str, X: Any, methods: list[str], synthetic: bool) -> tuple[Group, Live] | None:
+        try:
+            table = tables.encode(X)
+            X = tables.decode(table.layout, table.columns)
+        except Exception:
+            return None  # made by us, not by the caller: a table that cannot be written is no evidence
+        single = single_precision(self.chain, X) if table.rows else False
+        return self._group(kind, X, table, self._ask_all(X, methods), single, synthetic)
+
+    # -- knife edge ------------------------------------------------------------------------------------------------
+
+    def _mark(self, groups: list[Group], kept: list[Live]) -> Edges:
+        """Mark the rows of every group that rounding decides; widen what ordinary rows show to be badly conditioned."""
+        main = groups[0]
+        for answer in main.answers:
+            scale_of(answer.columns, answer.method, self.scales)
+        methods = self._knife_methods(main)
+        alone = max(4, min(MAX_ALONE, _ALONE_WORK // (self.cost[0] * max(len(methods), 1))))
+        found = find_edges(self.model, self.chain, kept[0], methods, self.scales, alone)
+        rest = [m for m in kept[0].values if m not in methods]
+        if rest and self.cost[0] <= _SLOW:
+            more = find_edges(self.model, self.chain, kept[0], rest, self.scales, min(alone, 4))
+            found.batching |= more.batching
+            found.ratios |= more.ratios
+        widened = {method: widening(ratio) for method, ratio in found.ratios.items()}
+        for method, powers in widened.items():
+            if powers and self.tolerance is None:
+                self.notes.append(f"{method} is badly conditioned: its tolerance is widened by 10^{powers}")
+                _widen(groups, method, powers)
+        main.knife_edge = _marked(found, widened, self.tolerance)
+        for group, live in zip(groups[1:], kept[1:], strict=True):
+            if group.kind in _VARIED and live.values:
+                near = find_edges(self.model, self.chain, live, self._knife_methods(group), self._own(group), 2)
+                for method, batching in found.batching.items():
+                    if batching == "none":
+                        near.ratios.pop(method, None)
+                group.knife_edge = _marked(near, widened, self.tolerance)
+        return found
+
+    def _own(self, group: Group) -> Scales:
+        """The scales of a group: its own largest values beside those of the ordinary rows."""
+        scales = dict(self.scales)
+        for answer in group.answers:
+            scale_of(answer.columns, answer.method, scales)
+        return scales
+
+    def _knife_methods(self, group: Group) -> list[str]:
+        answered = [a.method for a in group.answers if a.columns and a.method != INVERSE]
+        if self.cost[0] <= _SLOW:
+            return [m for m in answered if m not in DERIVED] or answered
+        wanted = [m for m in ("predict", *SCORES, "transform", "score_samples") if m in answered]
+        return wanted[:2]
+
+    # -- budget ----------------------------------------------------------------------------------------------------
+
+    def _affordable_rows(self, X: Any) -> int:
+        """How many ordinary rows fit; methods whose answer to one row is very large are left out."""
+        total = rows.count(X)
+        few = rows.take(X, range(min(2, total)))
+        try:
+            asked = self._ask_all(few, self.methods)
+            size = _bytes(tables.encode(few).columns)
+        except Exception:
+            return total
+        per_row, fixed = size[0] / rows.count(few), size[1]
+        for method, one in asked.items():
+            if one.table is None:
+                continue
+            body, head = _bytes(one.table.columns)
+            if body / rows.count(few) > _METHOD_BYTES and method != self.methods[0]:
+                self.notes.append(f"{method} is not recorded: its answer takes more than 64 KiB a row")
+                self.methods = [m for m in self.methods if m != method]
+                continue
+            per_row, fixed = per_row + body / rows.count(few), fixed + head
+        room = max(_MAIN_SHARE * self.budget - fixed, 0.0)
+        self.overhead, self.per_row = fixed, per_row
+        return max(1, min(total, int(room / max(per_row, 1))))
+
+    def _affordable(self, edges: list[Edge], main: Group) -> list[Edge]:
+        """The edge groups that fit beside the ordinary rows, most telling first."""
+        room = self.budget - _group_bytes(main)
+        chosen: list[Edge] = []
+        for edge in edges:
+            number = rows.count(edge.X)
+            fits = max(1, int((room / 3 - self.overhead) / max(self.per_row, 1)))
+            if number > fits:
+                self.dropped += number - fits
+                edge = edge._replace(X=rows.take(edge.X, range(fits)))
+            cost = int(self.overhead + self.per_row * rows.count(edge.X))
+            if cost <= room:
+                room -= cost
+                chosen.append(edge)
+            else:
+                self.dropped += rows.count(edge.X)
+        return chosen
+
+    def _within_budget(self, groups: list[Group]) -> list[Group]:
+        """Cut what the estimate let through: edge groups from the end, then step outputs."""
+        sizes = [_group_bytes(group) for group in groups]
+        if sum(sizes) > self.budget and groups[0].steps:
+            groups[0].steps = []
+            sizes[0] = _group_bytes(groups[0])
+        while sum(sizes) > self.budget and len(groups) > 1:
+            self.dropped += groups.pop().rows
+            sizes.pop()
+        for number, group in enumerate(groups):
+            group.id = f"g{number:03d}"
+        return groups
+
+    # -- result ----------------------------------------------------------------------------------------------------
+
+    def _nothing(self, why: str) -> Recorded:
+        evidence = Evidence([], "synthetic", 0, 0, 0, self.training_rows)
+        methods = sorted(self.methods)
+        return Recorded(evidence, [], [], methods, {}, [*self.notes, f"no cases: {why}"])
+
+    def _result(
+        self,
+        groups: list[Group],
+        edges: Edges,
+        whole: Any,
+        live: Live,
+        mode: str,
+        mask: tuple[Any, ...],
+        synthetic: bool,
+        gaps: dict[int, bool],
+        sample: Any,
+    ) -> Recorded:
+        total = sum(group.rows for group in groups)
+        marked = sum(len(group.knife_edge) for group in groups)
+        source = "synthetic" if synthetic else "sample"
+        evidence = Evidence(groups, source, total, self.dropped, marked, self.training_rows)
+        if not synthetic:
+            self.notes.append(f"{groups[0].rows} rows of your sample are stored in clear")
+        if self.unrepeatable:
+            self.notes.append(f"not repeatable, so not compared: {', '.join(sorted(self.unrepeatable))}")
+        if all(answer.refusal or not answer.repeatable for answer in groups[0].answers):
+            self.notes.append("the model answered none of the ordinary rows; pass a sample it accepts")
+        columns = [column for column in groups[0].inputs]
+        summarised = sample is not None
+        inputs = describe_inputs(
+            groups[0].layout,
+            columns,
+            whole if summarised and rows.form(whole) == rows.form(live.X) else live.X,
+            summarised=summarised,
+            masked=mask,
+            categories=known_categories(self.model),
+            gaps=gaps,
+        )
+        outputs = describe_outputs(self.model, groups[0].answers)
+        listed = {answer.method for answer in groups[0].answers}
+        batching = {m: {"original": b} for m, b in edges.batching.items() if m in listed}
+        return Recorded(evidence, inputs, outputs, sorted(listed | set(available(self.model))), batching, self.notes)
+
+
+# Kinds whose rows are looked at for knife edges; the others repeat ordinary rows in another form.
+_VARIED = frozenset(["threshold", "missing", "extreme", "unseen"])
+
+
+def _hidden(X: Any, mask: tuple[Any, ...]) -> tuple[Any, ...] | Literal["all"]:
+    """Labels of the columns that are drawn anew: masked ones and free text; `all` for a list of texts."""
+    kind = rows.form(X)
+    if kind == "frame":
+        seen = X.iloc[:2000]
+        prose = [label for j, label in enumerate(X.columns)
+                 if rows.kinds(seen.iloc[:, [j]])[0] in ("text", "other")
+                 and is_free_text(seen.iloc[:, j].astype(object).tolist())]  # fmt: skip
+        return tuple(dict.fromkeys((*mask, *prose)))
+    texts = X[:2000] if kind == "list" else X.iloc[:2000].tolist() if kind == "series" else []
+    if kind == "array" and X.dtype.kind in "OU":
+        texts = X[:500].ravel().tolist()
+        return "all" if X.ndim == 1 and is_free_text(texts) else mask
+    if texts and not isinstance(texts[0], dict) and is_free_text(texts):
+        return "all"
+    return mask
+
+
+def _streams() -> tuple[Any, ...]:
+    """Where the process-wide generators stand."""
+    state: Any = np.random.get_state(legacy=True)
+    return (state[1].tobytes(), *state[2:], random.getstate())
+
+
+def _note_gaps(edge: Edge, accepted: dict[int, bool], gaps: dict[int, bool]) -> None:
+    if edge.kind == "missing":
+        for row, column in enumerate(edge.about):
+            if row in accepted and column >= 0:
+                gaps[column] = gaps.get(column, True) and accepted[row]
+
+
+def _marked(found: Edges, widened: dict[str, int], tolerance: tuple[float, float] | None) -> list[int]:
+    marked = set(found.marked)
+    for method, ratio in found.ratios.items():
+        limit = 10.0 ** widened.get(method, 0) if tolerance is None else 1.0
+        marked |= set(np.flatnonzero(ratio > limit).tolist())
+    return sorted(marked)
+
+
+def _widen(groups: list[Group], method: str, powers: int) -> None:
+    for group in groups:
+        for answer in group.answers:
+            if answer.method == method and answer.columns and not answer.labels:
+                line: Line = LINES["FP32" if answer.single or answer.columns[0].datatype == "FP32" else "FP64"]
+                answer.relative = repr(float(f"{line.relative * 10.0**powers:.0e}"))
+                answer.absolute = repr(float(f"{line.absolute * 10.0**powers:.0e}"))
+
+
+def _bytes(columns: Sequence[Column]) -> tuple[int, int]:
+    """(bytes of the elements, bytes of JSON) of some tensors."""
+    body = sum(memoryview(column.data).nbytes for column in columns)
+    return body, sum(_head(column) for column in columns)
+
+
+def _head(column: Column) -> int:
+    parameters = sum(len(key) + len(str(value)) + 8 for key, value in column.parameters.items())
+    return _TENSOR_BYTES + len(column.name) + parameters
+
+
+def _group_bytes(group: Group) -> int:
+    parts: list[Sequence[Column]] = [group.inputs]
+    parts += [answer.columns for answer in group.answers]
+    parts += [step.columns for step in group.steps]
+    return 400 + sum(sum(_bytes(columns)) for columns in parts) + 100 * len(group.answers)

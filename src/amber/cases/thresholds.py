@@ -1,0 +1,226 @@
+"""Rows on both sides of split thresholds: one step of the number format decides, and decides the same everywhere.
+
+They are made only where the way from the caller's columns to the split is exact (selection, cast, imputation,
+elementwise + - * /); behind anything else such a row would measure rounding, and none is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from amber.cases import rows
+from amber.cases.anatomy import Chain, attribute, decides_exactly, predictors_in, trees_in, walk
+
+MAX_THRESHOLDS = 16
+MAX_TREES = 16
+MAX_NODES = 512  # of each tree
+_MAX_COLUMNS = 64  # raw columns whose way to the trees is looked for
+_MAX_WIDTH = 4096
+_BRACKET = 2**13  # steps of the number format around the place a straight line points at
+
+
+class Split(NamedTuple):
+    """A stored threshold: feature as the trees count them, and whether they compare in float32."""
+
+    feature: int
+    threshold: float
+    cast: bool
+
+
+def threshold_rows(chain: Chain, X: Any) -> Any:
+    """Return rows of the form of `X` that lie on both sides of stored thresholds, or None.
+
+    Args:
+        chain: The model's stages and its last part.
+        X: Ordinary rows (a frame or a two-dimensional array); their other columns are kept.
+    """
+    if chain.last is None or not chain.exact_way or not decides_exactly(chain.last) or not rows.count(X):
+        return None
+    if rows.form(X) not in ("frame", "array") or not rows.width(X):
+        return None
+    splits = _picked(_splits(chain.last))
+    try:
+        placed = _placed(chain, X, splits) if splits else []
+    except Exception:
+        return None  # the model does not take rows like these one by one: no evidence of this kind
+    if not placed:
+        return None
+    base = rows.cycled(X, len(placed))
+    return rows.edited(base, [(row, column, value) for row, (column, value) in enumerate(placed)])
+
+
+def _splits(last: Any) -> list[Split]:
+    """Distinct finite thresholds of at most 16 trees, spread over the ensemble."""
+    mapped: dict[int, Any] = {}
+    trees: list[Any] = []
+    predictors: list[Any] = []
+    for part in walk(last):
+        chosen, inner = attribute(part, "estimators_features_"), attribute(part, "estimators_")
+        if isinstance(chosen, list) and isinstance(inner, list):
+            mapped.update({id(one): features for one, features in zip(inner, chosen, strict=False)})
+        if trees_in(part) is not None:
+            trees.append(part)
+        if attribute(part, "_preprocessor") is None:
+            predictors += predictors_in(part)
+    found: set[Split] = set()
+    for part in (trees[k] for k in rows.spread(len(trees), MAX_TREES)):
+        tree, own = part.tree_, mapped.get(id(part))
+        inside = np.asarray(tree.feature) >= 0
+        names = np.asarray(tree.feature)[inside]
+        found |= _first(names if own is None else np.asarray(own)[names], tree.threshold[inside], True)
+    for predictor in (predictors[k] for k in rows.spread(len(predictors), MAX_TREES)):
+        nodes = predictor.nodes
+        nodes = nodes[(nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)]
+        found |= _first(nodes["feature_idx"], nodes["num_threshold"], False)
+    return sorted(found)
+
+
+def _first(features: Any, thresholds: Any, cast: bool) -> set[Split]:
+    """The splits next to the root: nodes are stored from the root down."""
+    pairs = zip(features[:MAX_NODES].tolist(), thresholds[:MAX_NODES].tolist(), strict=True)
+    return {Split(feature, threshold, cast) for feature, threshold in pairs if np.isfinite(threshold)}
+
+
+def _picked(splits: list[Split]) -> list[Split]:
+    """Spread over the features, and over the thresholds of each."""
+    by_feature: dict[int, list[Split]] = {}
+    for split in splits:
+        by_feature.setdefault(split.feature, []).append(split)
+    features = list(by_feature)
+    chosen = [features[k] for k in rows.spread(len(features), MAX_THRESHOLDS)]
+    each = max(1, MAX_THRESHOLDS // max(len(chosen), 1))
+    return [by_feature[f][k] for f in chosen for k in rows.spread(len(by_feature[f]), each)][:MAX_THRESHOLDS]
+
+
+def _placed(chain: Chain, X: Any, splits: list[Split]) -> list[tuple[int, Any]]:
+    """(raw column, value) of each row to make."""
+    if not chain.stages:
+        width = rows.width(X)
+        return [(s.feature, v) for s in splits if s.feature < width for v in _beside(_dtype(X, s.feature), s)]
+    sources = _sources(chain, X)
+    found: list[tuple[int, Any]] = []
+    todo: list[tuple[Split, int, float]] = []
+    for split in splits:
+        if split.feature in sources:
+            column, low, high, at_low, at_high = sources[split.feature]
+            slope = (at_high - at_low) / (high - low)
+            todo.append((split, column, low + (_boundary(split) - at_low) / slope))
+    floats = [one for one in todo if _dtype(X, one[1]) == np.float64 and np.isfinite(one[2])]
+    found += [(column, value) for column, value in _bisected(chain, X, floats)]
+    for _, column, place in todo:
+        dtype = _dtype(X, column)
+        if dtype is not None and dtype.kind in "iu" and abs(place) < 2**31:
+            found += [(column, int(np.floor(place))), (column, int(np.floor(place)) + 1)]
+    return found
+
+
+def _dtype(X: Any, column: int) -> Any:
+    dtype = X.dtypes.iloc[column] if rows.form(X) == "frame" else X.dtype
+    return dtype if isinstance(dtype, np.dtype) and dtype.kind in "fiu" else None
+
+
+def _boundary(split: Split) -> float:
+    """The float64 at which the comparison turns: the rounding border of float32 where the tree casts."""
+    if not split.cast:
+        return split.threshold
+    low, high = _float32_neighbours(split.threshold)
+    return (float(low) + float(high)) / 2
+
+
+def _float32_neighbours(threshold: float) -> tuple[np.float32, np.float32]:
+    low = np.float32(threshold)
+    if float(low) > threshold:
+        low = np.nextafter(low, np.float32(-np.inf))
+    return low, np.nextafter(low, np.float32(np.inf))
+
+
+def _beside(dtype: Any, split: Split) -> list[Any]:
+    """Values at a threshold that the trees compare with a raw column of this dtype."""
+    if dtype is None:
+        return []
+    if dtype.kind in "iu":
+        below = int(np.floor(split.threshold)) if abs(split.threshold) < 2**31 else None
+        return [] if below is None else [below, below + 1]
+    if dtype != np.float64 and dtype != np.float32:
+        return []
+    t = split.threshold
+    pair = [float(value) for value in _float32_neighbours(t)]
+    if dtype == np.float32:
+        return pair
+    exact = [float(np.nextafter(t, -np.inf)), t, float(np.nextafter(t, np.inf))]
+    return exact + pair if split.cast else exact
+
+
+def _through(chain: Chain, X: Any) -> Any:
+    for stage in chain.stages:
+        X = stage.step.transform(X)
+    X = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+    if X.ndim != 2 or X.shape[1] > _MAX_WIDTH:
+        raise ValueError("not a narrow table")
+    return X.astype(np.float64)
+
+
+def _sources(chain: Chain, X: Any) -> dict[int, tuple[int, float, float, float, float]]:
+    """For each feature that follows exactly one numeric column: that column, two values of it, what they become."""
+    numeric = [j for j in range(rows.width(X)) if _dtype(X, j) is not None]
+    numeric = [numeric[k] for k in rows.spread(len(numeric), _MAX_COLUMNS)]
+    ends = []
+    for column in numeric:
+        values = X.iloc[:, column].to_numpy() if rows.form(X) == "frame" else X[:, column]
+        finite = values[np.isfinite(values)]
+        ends.append((float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0))
+    moving = [(j, low, high) for j, (low, high) in zip(numeric, ends, strict=True) if low < high]
+    if not moving:
+        return {}
+    base = rows.take(X, [0] * (2 * len(moving)))
+    edits = [(2 * k + side, j, end) for k, (j, *pair) in enumerate(moving) for side, end in enumerate(pair)]
+    whole = {j for j, _, _ in moving if _dtype(X, j).kind in "iu"}
+    edits = [(row, j, int(value) if j in whole else value) for row, j, value in edits]
+    out = _through(chain, rows.edited(base, edits))
+    moved = out[0::2] != out[1::2]
+    found = {}
+    for feature in np.flatnonzero(moved.sum(axis=0) == 1).tolist():
+        k = int(np.argmax(moved[:, feature]))
+        column, low, high = moving[k]
+        found[feature] = (column, low, high, float(out[2 * k, feature]), float(out[2 * k + 1, feature]))
+    return found
+
+
+def _bisected(chain: Chain, X: Any, todo: list[tuple[Split, int, float]]) -> Iterator[tuple[int, float]]:
+    """Yield both neighbours in float64 between which each comparison turns, found on the model's own stages."""
+    if not todo:
+        return
+    centre = _ordered(np.array([place for _, _, place in todo]))
+    low, high = centre - _BRACKET, centre + _BRACKET
+    base = rows.take(X, [0] * len(todo))
+
+    def left(order: Any) -> Any:
+        values = _unordered(order)
+        edits = [(row, column, float(values[row])) for row, (_, column, _) in enumerate(todo)]
+        out = _through(chain, rows.edited(base, edits))
+        seen = np.array([out[row, split.feature] for row, (split, _, _) in enumerate(todo)])
+        compared = np.where([s.cast for s, _, _ in todo], seen.astype(np.float32).astype(np.float64), seen)
+        return compared <= np.array([s.threshold for s, _, _ in todo])
+
+    at_low, at_high = left(low), left(high)
+    turns = at_low != at_high
+    for _ in range(15):
+        middle = low + (high - low) // 2
+        same = left(middle) == at_low
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    for position in np.flatnonzero(turns & (high - low == 1)).tolist():
+        for order in (low, high):
+            yield todo[position][1], float(_unordered(order)[position])
+
+
+def _ordered(values: Any) -> Any:
+    """Floats as integers in the same order, so that neighbours differ by one."""
+    bits = values.astype(np.float64).view(np.int64)
+    return np.where(bits >= 0, bits, np.int64(-(2**63)) - bits)
+
+
+def _unordered(order: Any) -> Any:
+    return np.where(order >= 0, order, np.int64(-(2**63)) - order).astype(np.int64).view(np.float64)

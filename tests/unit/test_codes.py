@@ -1,0 +1,85 @@
+"""The table of codes holds exactly the codes of the sources, and `spec/codes.json` says the same."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from amber import codes
+from amber.report import STEPS
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "src" / "amber"
+CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+# Functions that make an error or a problem from a code, besides classes named ...Error and Problem.
+MAKERS = {"Problem", "problem", "fail"}
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    files = [path for path in PACKAGE.rglob("*.py") if path.name != "codes.py"]
+    return {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in files}
+
+
+def raised() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                maker, code = ast.unparse(node.func).rpartition(".")[2], node.args[0].value
+                if (maker.endswith("Error") or maker in MAKERS) and isinstance(code, str) and CODE.fullmatch(code):
+                    found[code] = name
+    return found
+
+
+@cache
+def texts() -> tuple[frozenset[str], frozenset[str]]:
+    """String constants, and the literal pieces of f-strings."""
+    whole: set[str] = set()
+    pieces: set[str] = set()
+    for tree in trees().values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                whole.add(node.value)
+            if isinstance(node, ast.JoinedStr):
+                pieces |= {str(part.value) for part in node.values if isinstance(part, ast.Constant)}
+    return frozenset(whole), frozenset(pieces)
+
+
+def in_sources(code: str) -> bool:
+    whole, pieces = texts()
+    cuts = [(code[:at], code[at:]) for at in range(1, len(code))]
+    return code in whole or any((a in whole and b in pieces) or (a in pieces and b in whole) for a, b in cuts)
+
+
+def test_every_code_in_the_sources_is_in_the_table() -> None:
+    assert len(raised()) > 50
+    assert {code: where for code, where in raised().items() if code not in codes.CODES} == {}
+
+
+def test_every_code_in_the_table_is_in_the_sources() -> None:
+    assert [code for code in codes.CODES if not in_sources(code)] == []
+
+
+def test_no_code_stands_in_two_sections() -> None:
+    assert sum(map(len, codes.SECTIONS)) == len(codes.CODES)
+
+
+@pytest.mark.parametrize("section", codes.SECTIONS)
+def test_sections_are_sorted_and_well_formed(section: codes.Table) -> None:
+    assert list(section) == sorted(section)
+    for code, (step, meaning) in section.items():
+        assert CODE.fullmatch(code)
+        assert step is None or step in STEPS
+        assert meaning
+        assert not meaning.endswith(".")
+
+
+def test_the_published_table_is_the_same() -> None:
+    rows = json.loads((ROOT / "spec" / "codes.json").read_text(encoding="utf-8"))
+    assert {row["code"]: (row["step"], row["meaning"]) for row in rows} == codes.CODES
