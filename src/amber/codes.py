@@ -96,17 +96,25 @@ AUDIT: Table = {
     "attribute-missing": (6, "an object lacks an attribute its type must have"),
     "attribute-shadows": (6, "an attribute would hide a method, property or descriptor of the class"),
     "attribute-unknown": (6, "an object has an attribute its type does not list"),
+    "bool-invalid": (6, "a boolean is neither 0 nor 1"),
+    "child-not-greater": (6, "a child of a tree node does not stand after its parent"),
     "class-needs-adapter": (6, "a class defines its own state protocol and cannot be rebuilt from its attributes"),
+    "dtype-mismatch": (6, "an array has another dtype than its place allows"),
+    "function-not-allowed": (6, "a function of the vocabulary stands where it may not"),
     "function-unknown": (6, "a function is not in the vocabulary"),
     "index-out-of-range": (6, "an index points outside its target"),
     "kind-mismatch": (6, "an attribute holds another kind of node than its type allows"),
+    "limit-pattern-chars": (6, "a regular expression is longer than the limit pattern_chars"),
     "limit-unfolded-objects": (6, "shared objects would unfold into more work than the limits allow"),
     "link-unknown": (6, "a link names an object this reader does not have"),
     "name-not-allowed": (6, "a class or function of the user's own is not allowed by the reader's policy"),
+    "not-distinct": (6, "values must differ from each other"),
     "not-finite": (6, "a value must be finite"),
     "not-increasing": (6, "values must increase"),
     "pattern-refused": (6, "a regular expression can take a time that is not linear in the text"),
     "shape-mismatch": (6, "arrays that belong together do not fit together"),
+    "string-not-allowed": (6, "a string is not one of those its place allows"),
+    "text-invalid": (6, "an array of text holds what is no code point"),
     "tree-cycle": (6, "objects refer to each other in a way that cannot be built"),
     "type-unknown": (6, "a type is not in the vocabulary"),
     "value-mismatch": (6, "values that belong together contradict each other"),
@@ -124,6 +132,7 @@ ENVIRONMENT: Table = {
 CASES: Table = {
     "cases-answer": (9, "an answer of a recorded group breaks a rule"),
     "cases-cell": (9, "a recorded value cannot be read"),
+    "cases-datatype": (9, "the datatype of a recorded tensor is unknown"),
     "cases-dtype": (9, "the dtype of a recorded column is unknown, or its tensor cannot carry it"),
     "cases-frame": (9, "a recorded frame cannot be built"),
     "cases-id": (9, "a recorded group does not carry the id of its member"),
@@ -150,12 +159,36 @@ CASES: Table = {
     "verdict-unchecked": (9, "no case was replayed, and a verdict was required"),
 }
 
+# Reasons of a verdict and codes of findings: no refusal.
+REASONS: Table = {
+    "cases-not-asked": (9, "the cases were not replayed because nobody asked for it"),
+    "dtype-changed": (9, "an answer has another dtype than the recorded one"),
+    "environment-changed": (7, "the environment differs from the recorded one"),
+    "environment-unchanged": (7, "the cases were not replayed because the environment is the recorded one"),
+    "label-flipped": (9, "a label is not the recorded one"),
+    "no-cases": (9, "the artifact holds no recorded cases"),
+    "replay-not-asked": (9, "the cases were not replayed because the caller said never"),
+    "shape-changed": (9, "an answer has another shape than the recorded one"),
+    "value-drifted": (9, "a value differs from the recorded one by more than its tolerance"),
+}
+
 CALLS: Table = {
     "card-unreadable": (None, "the model card cannot be read"),
+    "demo-failed": (None, "a step of the tour did not end as it should"),
     "id-invalid": (None, "not an id: 64 lower-case hex characters"),
     "id-mismatch": (None, "the folder has another id than the one that was demanded"),
+    "input-columns": (None, "the columns of the rows to predict are not those of the model"),
+    "input-empty": (None, "there are no rows to predict"),
+    "input-encoding": (None, "the rows to predict are not UTF-8"),
+    "input-form": (None, "the rows to predict are in a form that is not known"),
+    "input-npy": (None, "the .npy file holds something else than a plain array"),
+    "input-parquet": (None, "the Parquet file cannot be read"),
+    "input-refused": (None, "the model refuses the rows to predict"),
+    "input-row": (None, "a row to predict cannot be read"),
+    "input-unreadable": (None, "the rows to predict cannot be read"),
     "input-value": (None, "a value of the rows to predict cannot be read as its column"),
     "memory-short": (None, "the memory for the artifact is not to be had"),
+    "method-unknown": (None, "the model has no such method"),
     "mmap-unsupported": (None, "files cannot be mapped on this system"),
     "output-form": (None, "the predictions cannot be written in this form"),
     "policy-invalid": (None, "the policy has an unknown key or a value that is not valid"),
@@ -192,6 +225,7 @@ SAVE: Table = {
     "name-not-importable": (None, "a class or function of the user's own cannot be found again by another process"),
     "not-fitted": (None, "the estimator is not fitted"),
     "rows-unknown": (None, "not one of the ways to keep rows"),
+    "sample-empty": (None, "the sample has no rows"),
     "sample-unsupported": (None, "the sample is not of a kind that can be recorded"),
     "tensors-too-many": (None, "the model has more arrays than the format can name"),
     "type-refused": (None, "an object of this type cannot be data"),
@@ -199,6 +233,6 @@ SAVE: Table = {
 }
 
 SECTIONS: tuple[Table, ...] = (
-    CONTAINER, MANIFEST, DIGESTS, POLICY, TENSORS, TREE, AUDIT, ENVIRONMENT, CASES, CALLS, SAVE,
+    CONTAINER, MANIFEST, DIGESTS, POLICY, TENSORS, TREE, AUDIT, ENVIRONMENT, CASES, REASONS, CALLS, SAVE,
 )  # fmt: skip
 CODES: Table = {code: entry for section in SECTIONS for code, entry in section.items()}

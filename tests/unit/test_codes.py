@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "amber"
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 # Functions that make an error or a problem from a code, besides classes named ...Error and Problem.
-MAKERS = {"Problem", "problem", "fail"}
+MAKERS = {"Problem", "problem", "fail", "bad_input", "_error"}
+# Modules where a rule returns (code, message).
+PAIRS = ("vocabulary/", "adapters/values.py")
 
 
 @cache
@@ -27,14 +29,18 @@ def trees() -> dict[str, ast.Module]:
 
 
 def raised() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, tree in trees().items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-                maker, code = ast.unparse(node.func).rpartition(".")[2], node.args[0].value
-                if (maker.endswith("Error") or maker in MAKERS) and isinstance(code, str) and CODE.fullmatch(code):
-                    found[code] = name
-    return found
+    """Codes as they stand at the start of a call or of a (code, message) pair, with the file they stand in."""
+    nodes = [(name, node) for name, tree in trees().items() for node in ast.walk(tree)]
+    firsts = [(name, node.args[0]) for name, node in nodes if isinstance(node, ast.Call) and makes_error(node)]
+    pairs = [(name, node) for name, node in nodes if isinstance(node, ast.Tuple) and name.startswith(PAIRS)]
+    firsts += [(name, pair.elts[0]) for name, pair in pairs if len(pair.elts) == 2]
+    texts = [(name, node.value) for name, node in firsts if isinstance(node, ast.Constant)]
+    return {text: name for name, text in texts if isinstance(text, str) and CODE.fullmatch(text)}
+
+
+def makes_error(call: ast.Call) -> bool:
+    maker = ast.unparse(call.func).rpartition(".")[2]
+    return bool(call.args) and (maker.endswith("Error") or maker in MAKERS)
 
 
 @cache

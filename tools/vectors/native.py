@@ -86,12 +86,12 @@ def _trees() -> Iterator[Vector]:
         yield _values(code, what, made, shows, "structure")
 
 
-def _search_tree(name: str = "KDTree", **changed: Any) -> Obj:
+def search_tree(name: str = "KDTree", **changed: Any) -> Obj:
     table = np.zeros(1, SEARCH)
     table["idx_end"], table["is_leaf"], table["radius"] = 3, 1, 1.0
     for field in [field for field in changed if field in (SEARCH.names or ())]:
         table[field][0] = changed.pop(field)
-    metric = Obj("sklearn:metrics.EuclideanDistance64", p=2.0, vec=np.zeros(1), size=0)
+    metric = Obj("sklearn:metrics.EuclideanDistance64", p=2.0, vec=np.zeros(1), mat=np.zeros((1, 1)))
     bounds = np.array([[[0.0, 0.0]], [[1.0, 1.0]]])
     base = Obj(f"sklearn.neighbors.{name}", data=np.arange(6.0).reshape(3, 2), idx_array=np.array([0, 1, 2]),
                node_data=table, node_bounds=bounds, leaf_size=40, n_levels=1, n_nodes=1, dist_metric=metric,
@@ -101,17 +101,17 @@ def _search_tree(name: str = "KDTree", **changed: Any) -> Obj:
 
 def _search_trees() -> Iterator[Vector]:
     for code, what, made, shows in (
-        ("index-out-of-range", "kd-index", _search_tree(idx_array=np.array([0, 1, 10**12])), "a point of index 10^12"),
-        ("index-out-of-range", "kd-index-negative", _search_tree(idx_array=np.array([0, 1, -5])), "a point of index -5"),
-        ("index-out-of-range", "kd-end", _search_tree(idx_end=10**6), "a node that ends behind the points"),
-        ("index-out-of-range", "kd-start", _search_tree(idx_start=-1), "a node that begins before the points"),
-        ("value-mismatch", "kd-not-leaf", _search_tree(is_leaf=0), "the last node is no leaf: it has children nowhere"),
-        ("value-mismatch", "kd-levels", _search_tree(n_levels=20), "20 levels in an array of one node"),
-        ("shape-mismatch", "kd-bounds", _search_tree(node_bounds=np.zeros((2, 1, 1))), "bounds of one feature of two"),
-        ("shape-mismatch", "kd-index-short", _search_tree(idx_array=np.array([0])), "fewer indices than points"),
+        ("index-out-of-range", "kd-index", search_tree(idx_array=np.array([0, 1, 10**12])), "a point of index 10^12"),
+        ("index-out-of-range", "kd-index-negative", search_tree(idx_array=np.array([0, 1, -5])), "a point of index -5"),
+        ("index-out-of-range", "kd-end", search_tree(idx_end=10**6), "a node that ends behind the points"),
+        ("index-out-of-range", "kd-start", search_tree(idx_start=-1), "a node that begins before the points"),
+        ("value-mismatch", "kd-not-leaf", search_tree(is_leaf=0), "the last node is no leaf: it has children nowhere"),
+        ("value-mismatch", "kd-levels", search_tree(n_levels=20), "20 levels in an array of one node"),
+        ("shape-mismatch", "kd-bounds", search_tree(node_bounds=np.zeros((2, 1, 1))), "bounds of one feature of two"),
+        ("shape-mismatch", "kd-index-short", search_tree(idx_array=np.array([0])), "fewer indices than points"),
     ):
         yield _values(code, what, made, shows)
-    many = _search_tree(n_levels=60, n_nodes=2**60 - 1)
+    many = search_tree(n_levels=60, n_nodes=2**50 - 1)
     yield _values("value-out-of-range", "kd-levels", many, "60 levels", "structure")
 
 

@@ -24,6 +24,10 @@ for mod in sys.argv[1:]:
             got=(c.code, next((s.number for s in c.steps if s.status=='failed'),0))
             det=next((s.detail for s in c.steps if s.status=='failed'),'')
             if c.refused and not c.code: got=(c.refused[0].split(':')[0],5)
+            if v.part=='values' and not c.code:
+                from amber.models.audit import problems
+                pr=problems(c.tree, pol or Policy())
+                got=(pr[0].code if pr else '',6); det=str(pr[:3])
         except Exception as e:
             got=(f'{type(e).__name__} {e}',-1); det=''
         want=(v.code,v.step)

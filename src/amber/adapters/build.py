@@ -14,6 +14,7 @@ import struct
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -28,6 +29,8 @@ from amber.tree.codec import children
 from amber.tree.nodes import AnyNode, Tree
 
 _UNBUILT = object()
+# Attribute names that stand in front of nothing, by class: looked up once a process, not once a load.
+_PASSED: WeakKeyDictionary[type, set[str]] = WeakKeyDictionary()
 
 
 def build(tree: Tree, libraries: Mapping[str, str] | None = None) -> Any:
@@ -52,7 +55,6 @@ class _Builder:
         self.built: list[Any] = [_UNBUILT] * len(tree.nodes)
         self.deferred: list[int] = []
         self.classes: dict[str, type] = {}
-        self.shadows: dict[type, set[str]] = {}
 
     def run(self) -> Any:
         table = self.tree.nodes
@@ -210,7 +212,7 @@ class _Builder:
 
     def check_shadows(self, cls: type, state: Mapping[str, Any], index: int) -> None:
         """An instance attribute must not stand in front of a method, property or descriptor of the class."""
-        passed = self.shadows.setdefault(cls, set())
+        passed = _PASSED.setdefault(cls, set())
         for name in state:
             if name in passed:
                 continue

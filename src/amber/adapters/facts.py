@@ -7,6 +7,7 @@ copies) and integers. Called by `adapters.rules`; a path that leads nowhere rais
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,26 @@ class Facts:
             return [self.array(item, node)]
         raise _Nowhere(f"{_kind(node)} has no items")
 
+    def ask(
+        self, path: Path, objects: Sequence[int], question: Callable[[Item], Any]
+    ) -> tuple[list[Any], list[int] | None]:
+        """Return what `question` answers about each item at a path, and how many items each object has.
+
+        Raises:
+            Missing: An object does not have the path, or an item there cannot answer.
+        """
+        items, counts = self.find(path, objects)
+        answers: list[Any] = []
+        try:
+            for item in items:
+                answers.append(question(item))  # noqa: PERF401 - the number answered says whose fault it is
+        except _Nowhere as error:
+            position = len(answers)
+            if counts is not None:
+                position = next(i for i, end in enumerate(accumulate(counts)) if end > position)
+            raise Missing(position, "kind-mismatch", f"{path.text}: {error}") from error
+        return answers, counts
+
     # -- questions about an item -------------------------------------------------------------------------------
 
     def shape(self, item: Item) -> tuple[int, ...]:
@@ -229,14 +250,6 @@ class Facts:
 _COLLECTIONS = (
     nodes.List, nodes.Tuple, nodes.Set, nodes.FrozenSet, nodes.Deque, nodes.Dict, nodes.OrderedDict, nodes.DefaultDict,
 )  # fmt: skip
-
-
-def guarded(position: int, path: Path, question: Callable[[], Any]) -> Any:
-    """Return what `question` answers about one object; `Missing` where it has no answer."""
-    try:
-        return question()
-    except _Nowhere as error:
-        raise Missing(position, "kind-mismatch", f"{path.text}: {error}") from error
 
 
 def _kind(node: Any) -> str:

@@ -68,5 +68,5 @@ EXAMPLES: list[tuple[str, Callable[[], Any]]] = [
     ("matrix", lambda: np.matrix([[1, 2], [3, 4]])),
     ("matrix-fortran", lambda: np.matrix(np.asfortranarray(np.ones((2, 3))))),
     ("functions", lambda: [np.log1p, np.expm1, np.sqrt, np.abs]),
-    ("types", lambda: [np.float64, np.int32, np.uint8, np.bool_, np.str_, np.ndarray]),
+    ("types", lambda: [np.float64, np.int32, np.uint8, np.bool_, np.str_]),
 ]

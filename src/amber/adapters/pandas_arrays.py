@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+import pandas
 
 from amber.adapters.pandas_dtypes import ARROW_TYPES, arrow_name, arrow_type, period_dtype, string_dtype, string_parts
 from amber.adapters.pandas_time import check_ordinals, check_times, zone_of, zone_text
@@ -14,32 +14,29 @@ from amber.errors import AuditError, SaveError
 if TYPE_CHECKING:
     from amber.adapters.protocol import Special
 
+pd: Any = pandas  # its stubs are narrower than the library
+
 Array = np.ndarray[Any, Any]
 
 
 class Times:
-    """`DatetimeArray` and `TimedeltaArray`: moments in UTC or spans, with the zone and the frequency if any."""
+    """`DatetimeArray` and `TimedeltaArray`: moments in UTC with their zone, or spans."""
 
     def take(self, obj: Any) -> dict[str, Any]:
         """Return the values as datetime64 or timedelta64."""
         kind = "m8" if isinstance(obj, pd.arrays.TimedeltaArray) else "M8"
-        state = {"values": obj.asi8.view(f"{kind}[{obj.unit}]"), "freq": obj.freq}
+        state = {"values": obj.asi8.view(f"{kind}[{obj.unit}]")}
         return state if kind == "m8" else {**state, "tz": zone_text(obj.tz)}
 
     def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
-        """Build through the index class, which checks that the frequency is that of the values."""
-        values, freq = state["values"], state["freq"]
+        """Build through the index class, whose constructor is public."""
+        values = state["values"]
         check_times(values, "DatetimeArray")
         index: Any = pd.DatetimeIndex(values) if "tz" in state else pd.TimedeltaIndex(values)
         zone = zone_of(state.get("tz"))
         if zone is not None:
             index = index.tz_localize("UTC").tz_convert(zone)
-        try:
-            return index.array if freq is None else type(index)(index, freq=freq).array
-        except (ValueError, TypeError) as error:
-            raise AuditError(
-                "value-mismatch", f"the frequency is not that of the values: {error}", where="freq"
-            ) from error
+        return index.array
 
 
 class Periods:
@@ -181,18 +178,26 @@ class Sparse:
 
     def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
         """Return the array; places must be strictly increasing and inside."""
-        from pandas._libs.sparse import IntIndex
-
         values, indices, length = state["values"], state["indices"], state["length"]
         if values.shape != indices.shape or not 0 <= length < 2**31:
             raise AuditError("shape-mismatch", "values and places do not fit", where="SparseArray")
         if len(indices) and not (int(indices[0]) >= 0 and int(indices[-1]) < length and (np.diff(indices) > 0).all()):
             raise AuditError("index-out-of-range", "places are not increasing and inside", where="SparseArray.indices")
-        places = IntIndex(length, indices)
-        if state["kind"] == "block":
-            places = places.to_block_index()
-        dtype = pd.SparseDtype(values.dtype, state["fill_value"])
-        return cls(values, sparse_index=places, fill_value=state["fill_value"], dtype=dtype)
+        if hasattr(cls, "from_indices"):  # pandas 3.1 and later
+            fill, kind = state["fill_value"], state["kind"]
+            return cls.from_indices(values, indices, length, fill_value=fill, kind=kind, dtype=values.dtype)
+        return _old_sparse(cls, state)
+
+
+def _old_sparse(cls: Any, state: dict[str, Any]) -> Any:
+    from pandas._libs.sparse import IntIndex
+
+    make: Any = IntIndex
+    places = make(state["length"], state["indices"])
+    if state["kind"] == "block":
+        places = places.to_block_index()
+    dtype = pd.SparseDtype(state["values"].dtype, state["fill_value"])
+    return cls(state["values"], sparse_index=places, fill_value=state["fill_value"], dtype=dtype)
 
 
 class Plain:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+import pandas
 
 from amber.adapters.pandas_time import UNITS, zone_of, zone_text
 from amber.errors import AuditError, BuildError, SaveError
 
 if TYPE_CHECKING:
     from amber.adapters.protocol import Special
+
+pd: Any = pandas  # its stubs are narrower than the library
 
 # Arrow types that are one array of numbers or strings; the storage they travel in.
 ARROW_TYPES = {

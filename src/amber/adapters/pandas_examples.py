@@ -8,12 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+import pandas
 
 from amber.adapters.pandas_time import OFFSETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+pd: Any = pandas  # its stubs are narrower than the library
 
 _ARROW = importlib.util.find_spec("pyarrow") is not None
 _TIMES = np.array(["2024-03-31T01:30", "NaT", "1969-12-31T23:59:59"], "M8[ns]")
@@ -152,7 +154,7 @@ def _indexes() -> list[tuple[str, Callable[[], Any]]]:
 
 
 def _scalars() -> list[tuple[str, Callable[[], Any]]]:
-    moment = pd.Timestamp("2024-10-27 02:30", tz="Europe/Paris")
+    moment = pd.Timestamp("2024-10-27 01:30", tz="UTC").tz_convert("Europe/Paris")  # the second 02:30
     offsets = [(f"offset-{name}", partial(_offset, name)) for name in OFFSETS if hasattr(pd.offsets, name)]
     return [
         *offsets,

@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+import pandas
 
 from amber.adapters.pandas_time import check_times
 from amber.errors import AuditError
 
 if TYPE_CHECKING:
     from amber.adapters.protocol import Special
+
+pd: Any = pandas  # its stubs are narrower than the library
 
 
 def column_of(values: Any) -> Any:
@@ -85,8 +87,9 @@ class Index:
     """Every index that is one array: plain ones, and those of dates, spans, periods, intervals, categories."""
 
     def take(self, obj: Any) -> dict[str, Any]:
-        """Return array and name."""
-        return {"data": column_of(obj) if type(obj) is pd.Index else obj.array, "name": obj.name}
+        """Return array and name; for dates and spans the frequency too, if it has one."""
+        state = {"data": column_of(obj) if type(obj) is pd.Index else obj.array, "name": obj.name}
+        return {**state, "freq": obj.freq} if isinstance(obj, pd.DatetimeIndex | pd.TimedeltaIndex) else state
 
     def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
         """Build the index of exactly this class."""
@@ -96,9 +99,18 @@ class Index:
             made = cls(data, dtype=data.dtype, name=name, tupleize_cols=False)
         else:
             made = cls(data, name=name)
+            if state.get("freq") is not None:
+                made = _with_freq(made, state["freq"])
         if type(made) is not cls:
             raise AuditError("value-mismatch", f"these values make a {type(made).__name__}", where=cls.__name__)
         return made
+
+
+def _with_freq(index: Any, freq: Any) -> Any:
+    try:
+        return type(index)(index, freq=freq)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise AuditError("value-mismatch", f"not the frequency of the values: {error}", where="freq") from error
 
 
 class Range:

@@ -7,13 +7,15 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+import pandas
 
 from amber.adapters.python_time import ZONE_KEY, find_zone
 from amber.errors import AuditError, SaveError
 
 if TYPE_CHECKING:
     from amber.adapters.protocol import Special
+
+pd: Any = pandas  # its stubs are narrower than the library
 
 UNITS = ("s", "ms", "us", "ns")
 NAT = -(2**63)
@@ -75,7 +77,7 @@ def zone_of(text: str | None) -> Any:
     zone = find_zone(key)
     if kind == "pytz":
         try:
-            import pytz
+            import pytz  # type: ignore[import-untyped]
         except ImportError:
             return zone
         return pytz.timezone(key)

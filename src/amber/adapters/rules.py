@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from amber.adapters.facts import Array, Facts, Missing, guarded
+from amber.adapters.binary_trees import Forest
+from amber.adapters.facts import Array, Facts, Missing
 from amber.limits import Limits
 from amber.vocabulary import entries, terms
 from amber.vocabulary.terms import Comparison, Term
@@ -63,6 +64,7 @@ class Batch:
         self.facts = facts
         self.objects = objects
         self.limits = limits
+        self._elements: dict[terms.Path, Ragged] = {}
 
     # -- terms -------------------------------------------------------------------------------------------------
 
@@ -71,7 +73,8 @@ class Batch:
         if isinstance(found, terms.Number):
             return Ragged(np.full(len(self.objects), found.value, dtype=np.int64), None)
         if isinstance(found, terms.Path):
-            return self.elements(found)
+            raw = self.elements(found)
+            return Ragged(_widened(raw.values), raw.counts)
         if isinstance(found, terms.Sum):
             left, right = self.pair(found.left, found.right)
             return Ragged(_exact(found.operator, left.values, right.values), left.counts)
@@ -86,26 +89,29 @@ class Batch:
     def bound(self, text: str | int) -> Array:
         """Return a term that has exactly one number for each object."""
         found = self.term(terms.term(text))
-        if found.counts is not None:
-            if not np.all(found.counts == 1):
-                raise Missing(int(np.argmax(found.counts != 1)), "kind-mismatch", f"{text} is not one number")
-            return found.values
+        if found.counts is not None and not np.all(found.counts == 1):
+            raise Missing(int(np.argmax(found.counts != 1)), "kind-mismatch", f"{text} is not one number")
         return found.values
 
     def elements(self, path: terms.Path) -> Ragged:
-        """Return every element at a path."""
-        items, counts = self.facts.find(path, self.objects)
-        arrays = [
-            guarded(_owner(position, counts), path, lambda item=item: self.facts.elements(item))
-            for position, item in enumerate(items)
-        ]
-        sizes = np.fromiter(map(len, arrays), np.int64, len(arrays))
-        values = np.concatenate(arrays) if len(arrays) != 1 else arrays[0]
-        if not arrays:
-            values = np.zeros(0, np.int64)
+        """Return every element at a path, in the dtype it has."""
+        known = self._elements.get(path)
+        if known is not None:
+            return known
+        arrays, counts = self.facts.ask(path, self.objects, self.facts.elements)
+        if len(arrays) == 1:
+            values, sizes = arrays[0], np.array([len(arrays[0])], dtype=np.int64)
+        else:
+            sizes = np.fromiter(map(len, arrays), np.int64, len(arrays))
+            values = np.concatenate(arrays) if arrays else np.zeros(0, np.int64)
+        if not values.flags.c_contiguous:
+            values = np.ascontiguousarray(values)
         if counts is None and np.all(sizes == 1):
-            return Ragged(_widened(values), None)
-        return Ragged(_widened(values), sizes if counts is None else _grouped(sizes, counts))
+            found = Ragged(values, None)
+        else:
+            found = Ragged(values, sizes if counts is None else _grouped(sizes, counts))
+        self._elements[path] = found
+        return found
 
     def call(self, found: terms.Call) -> Ragged:
         """Return the numbers of a function."""
@@ -117,13 +123,9 @@ class Batch:
             return self.saturating(found)
         path = found.arguments[0]
         assert isinstance(path, terms.Path)
-        items, counts = self.facts.find(path, self.objects)
-        ask = _QUESTIONS[found.function]
-        extra = [int(each.value) for each in found.arguments[1:] if isinstance(each, terms.Number)]
-        answers = [
-            guarded(_owner(position, counts), path, lambda item=item: ask(self.facts, item, *extra))
-            for position, item in enumerate(items)
-        ]
+        extra = [each.value for each in found.arguments[1:] if isinstance(each, terms.Number)]
+        function, facts = _QUESTIONS[found.function], self.facts
+        answers, counts = facts.ask(path, self.objects, lambda item: function(facts, item, *extra))
         return Ragged(np.array(answers, dtype=np.int64), None if counts is None else np.array(counts, dtype=np.int64))
 
     def saturating(self, found: terms.Call) -> Ragged:
@@ -131,7 +133,7 @@ class Batch:
         arguments = [self.term(each) for each in found.arguments]
         counts = arguments[0].counts
         columns = [each.spread(counts).tolist() for each in arguments]
-        function = _choose if found.function == "choose" else _power
+        function: Callable[..., int] = _choose if found.function == "choose" else _power
         return Ragged(np.array([function(*each) for each in zip(*columns, strict=True)], dtype=np.int64), counts)
 
     # -- rules -------------------------------------------------------------------------------------------------
@@ -148,13 +150,11 @@ class Batch:
 
     def has_shape(self, rule: entries.HasShape) -> Wrong:
         """Compare ranks and dimensions."""
-        path = terms.path(rule.of)
-        items, counts = self.facts.find(path, self.objects)
-        wanted = [None if dim == "*" else self.bound(dim) for dim in rule.dims]
-        for place, item in enumerate(items):
-            position = _owner(place, counts)
-            shape = guarded(position, path, lambda item=item: self.facts.shape(item))
-            expected = tuple("*" if dim is None else int(dim[position]) for dim in wanted)
+        wanted = [None if dim == "*" else self.bound(dim).tolist() for dim in rule.dims]
+        shapes, counts = self.facts.ask(terms.path(rule.of), self.objects, self.facts.shape)
+        owners = range(len(shapes)) if counts is None else np.repeat(np.arange(len(counts)), counts).tolist()
+        for position, shape in zip(owners, shapes, strict=True):
+            expected = tuple("*" if dim is None else dim[position] for dim in wanted)
             if len(shape) != len(expected) or any(
                 want not in ("*", have) for want, have in zip(expected, shape, strict=True)
             ):
@@ -167,26 +167,26 @@ class Batch:
         if rule.where is not None:
             other = self.elements(terms.path(rule.where[0]))
             kept = _OPERATORS[rule.where[1]](other.spread(found.counts), rule.where[2])
-        values, owners = found.values, None
-        bad: Array | None = None
-        for bound, operator in ((rule.min, "<"), (rule.max, ">"), (rule.below, ">=")):
-            if bound is None:
-                continue
-            limit = self.bound(bound)
-            limit = limit[0] if len(limit) and (limit == limit[0]).all() else np.repeat(limit, _sizes(found))
-            # the opposite of what must hold, so that NaN is wrong too
-            outside = ~_OPERATORS[{"<": ">=", ">": "<=", ">=": "<"}[operator]](values, limit)
-            bad = outside if bad is None else bad | outside
-        if bad is None or not bad.any():
+        bounds = [
+            (operator, self.bound(bound))
+            for bound, operator in ((rule.min, ">="), (rule.max, "<="), (rule.below, "<"))
+            if bound is not None
+        ]
+        values = found.values if kept is None else found.values[kept]
+        if len(values) == 0 or (not rule.also and _inside(values, bounds)):
             return
-        if kept is not None:
-            bad &= kept
+        good = np.ones(len(found.values), dtype=bool)
+        wide, sizes = _widened(found.values), _sizes(found)
+        for operator, bound in bounds:
+            good &= _OPERATORS[operator](wide, np.repeat(bound, sizes))  # NaN is never good
         for value in rule.also:
-            bad &= values != value
-        places = np.flatnonzero(bad)
-        owners = found.owners()
-        for position, first in _first_of_each(owners[places], places):
-            shown = values[places[owners[places] == position][:_SHOWN]].tolist()
+            good |= wide == value
+        if kept is not None:
+            good |= ~kept
+        places = np.flatnonzero(~good)
+        owners = found.owners()[places]
+        for position, _ in _first_of_each(owners, places):
+            shown = found.values[places[owners == position][:_SHOWN]].tolist()
             yield position, f"{rule.of} holds {', '.join(map(str, shown))}, outside {_bounds(rule)}"
 
     def increasing(self, rule: entries.Increasing) -> Wrong:
@@ -226,71 +226,29 @@ class Batch:
             yield position, f"{rule.of} holds {found.values[first]}"
 
     def binary_tree(self, rule: entries.BinaryTree) -> Wrong:
-        """Follow the child indices of all trees of the batch, level by level."""
+        """Follow the child indices of all trees of the batch."""
         left, right = self.elements(terms.path(rule.left)), self.elements(terms.path(rule.right))
         sizes = _sizes(left)
-        right_values = right.spread(sizes)
-        if not (sizes > 0).all():
-            yield int(np.argmin(sizes)), "a tree without nodes"
-            return
-        starts = np.cumsum(sizes) - sizes
-        owners = left.owners()
-        place = np.arange(len(left.values)) - starts[owners]
-        if rule.leaf_mark is not None:
-            inner = left.values != rule.leaf_mark
-            unpaired = inner != (right_values != rule.leaf_mark)
-            if unpaired.any():
-                first = int(np.argmax(unpaired))
-                yield int(owners[first]), f"node {place[first]} has one child"
-                return
+        flags = None if rule.leaf_mark is not None else self.elements(terms.path(rule.leaf)).spread(left.counts)
+        forest = Forest(_widened(left.values), _widened(right.spread(left.counts)), sizes)
+        depth = self.bound(rule.depth) if rule.depth else None
+        if not forest.empty:
+            inner = forest.left != rule.leaf_mark if flags is None else flags == 0
+            yield from forest.check(inner, rule.leaf_mark, depth)
         else:
-            inner = self.elements(terms.path(rule.leaf)).spread(sizes) == 0
-        wrong = False
-        room = sizes[owners]
-        for values, name in ((left.values, rule.left), (right_values, rule.right)):
-            bad = inner & ~((values > place) & (values < room))
-            if bad.any():
-                wrong = True
-                places = np.flatnonzero(bad)
-                for position, first in _first_of_each(owners[places], places):
-                    yield position, f"{name}: child {values[first]} of node {place[first]} of {sizes[position]}"
-        if not wrong:
-            depth = self.bound(rule.depth) if rule.depth else None
-            yield from _levels(
-                inner, left.values + starts[owners], right_values + starts[owners], starts, owners, depth
-            )
+            yield int(np.argmin(sizes)), "a tree without nodes"
 
 
-def _levels(inner: Array, left: Array, right: Array, starts: Array, owners: Array, depth: Array | None) -> Wrong:
-    """Check that no node has two parents and that no tree is deeper than it says.
-
-    Args:
-        inner: Whether each node of the joined trees has children.
-        left: Index of the left child among all nodes, right where `inner`.
-        right: Index of the right child.
-        starts: Index of the root of each tree.
-        owners: The tree of each node.
-        depth: The largest depth of each tree, None where it does not matter.
-    """
-    children = np.concatenate((left[inner], right[inner]))
-    parents = np.bincount(children, minlength=len(inner))
-    if len(children) and parents.max() > 1:
-        yield int(owners[int(np.argmax(parents > 1))]), "a node has two parents"
-        return
-    if depth is None:
-        return
-    level = 0
-    shallowest = depth.min()
-    frontier = starts[inner[starts]]
-    while len(frontier):
-        level += 1
-        if level > shallowest:
-            deep = depth[owners[frontier]] < level
-            if deep.any():
-                yield int(owners[frontier[int(np.argmax(deep))]]), "the tree is deeper than it says"
-                return
-        frontier = np.concatenate((left[frontier], right[frontier]))
-        frontier = frontier[inner[frontier]]
+def _inside(values: Array, bounds: list[tuple[str, Array]]) -> bool:
+    """Whether all values keep bounds that are the same for all objects; False where it takes a closer look."""
+    lowest, highest = values.min(), values.max()
+    for operator, bound in bounds:
+        first = bound[0].item()
+        if len(bound) > 1 and not (bound == first).all():
+            return False
+        if not _OPERATORS[operator]((lowest if operator == ">=" else highest).item(), first):
+            return False
+    return True
 
 
 def evaluate(batch: Batch, rule: entries.AnyRule) -> Wrong:
@@ -398,12 +356,6 @@ def _choose(total: int, chosen: int) -> int:
 
 def _power(exponent: int) -> int:
     return min(2**exponent, _HUGE) if 0 <= exponent < 63 else (_HUGE if exponent > 0 else 0)
-
-
-def _owner(position: int, counts: list[int] | None) -> int:
-    if counts is None:
-        return position
-    return int(np.searchsorted(np.cumsum(counts), position, side="right"))
 
 
 def _grouped(sizes: Array, counts: list[int]) -> Array:

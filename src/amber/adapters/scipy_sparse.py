@@ -28,12 +28,19 @@ class Compressed:
         data, indices = _plain(obj.data), _plain(obj.indices)
         if len(indices) > used:
             data, indices = data[:used], indices[:used]
-        return {"shape": _shape_of(obj), "data": data, "indices": indices, "indptr": _plain(obj.indptr)}
+        state = {"shape": _shape_of(obj), "data": data, "indices": indices, "indptr": _plain(obj.indptr)}
+        if type(obj).__name__ == "csr_array":  # the one format that may have a single dimension
+            state |= {"shape": [1, *state["shape"]][-2:], "flat": len(obj.shape) == 1}
+        return state
 
     def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
         """Construct, then put the index arrays back in the dtype they had (the constructor narrows them)."""
         shape, data, indices, indptr = _shape(state), state["data"], state["indices"], state["indptr"]
         _check_compressed(cls.__name__, shape, data, indices, indptr)
+        if state.get("flat"):
+            if shape[0] != 1:
+                raise AuditError("shape-mismatch", "a flat array has one row", where="csr_array.shape")
+            shape = shape[1:]
         made = cls((data, indices, indptr), shape=shape, copy=False)
         made.data, made.indices, made.indptr = data, indices, indptr
         return made
@@ -156,10 +163,8 @@ def _shape(state: dict[str, Any]) -> tuple[int, ...]:
 
 def _check_compressed(name: str, shape: tuple[int, ...], data: Any, indices: Any, indptr: Any) -> None:
     """Full structural check of CSR, CSC and BSR: what lies along the rows, and what across."""
-    if len(shape) == 1:
-        shape = (1, *shape)
     if len(shape) != 2:
-        raise AuditError("shape-mismatch", "a compressed matrix has one or two dimensions", where="shape")
+        raise AuditError("shape-mismatch", "a compressed matrix has two dimensions", where="shape")
     along, across = (shape[1], shape[0]) if name.startswith("csc") else shape
     if name.startswith("bsr"):
         if data.ndim != 3 or 0 in data.shape[1:] or along % data.shape[1] or across % data.shape[2]:

@@ -50,6 +50,13 @@ def _column_transformer(state: Mapping[str, Any], notes: list[str]) -> Mapping[s
     return {**state, "transformers": resolved if isinstance(given, list) else tuple(resolved)}
 
 
+def _histogram_boosting(state: Mapping[str, Any], notes: list[str]) -> Mapping[str, Any]:
+    """Early stopping with a scorer leaves the class's own method in the instance."""
+    return {name: value for name, value in state.items() if name != "_raw_predict"}
+
+
 _BY_CLASS: dict[str, Callable[[Mapping[str, Any], list[str]], Mapping[str, Any]]] = {
-    "ColumnTransformer": _column_transformer
+    "ColumnTransformer": _column_transformer,
+    "HistGradientBoostingClassifier": _histogram_boosting,
+    "HistGradientBoostingRegressor": _histogram_boosting,
 }

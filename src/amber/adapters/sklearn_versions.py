@@ -194,6 +194,12 @@ def _boosting(state: State, here: Version) -> None:
         _replace(state, "criterion", "deprecated", "friedman_mse")
 
 
+def _regression_tree(state: State, here: Version) -> None:
+    """1.9 says friedman_mse is squared_error, and its constructor replaces the word, which breaks `clone`."""
+    if here >= (1, 9):
+        _replace(state, "criterion", "friedman_mse", "squared_error")
+
+
 def _histogram(state: State, here: Version) -> None:
     """`categorical_features="warn"` (1.5) meant none; 1.7 keeps the encoder of the labels."""
     if here >= (1, 6):
@@ -235,8 +241,13 @@ def _multinomial_loss(state: State, here: Version) -> None:
 
 def _imputer(state: State, here: Version) -> None:
     """1.8 casts the statistics to a recorded dtype; before, they were used as they are."""
-    if here >= (1, 8) and "statistics_" in state:
-        state.setdefault("_fill_dtype", state["statistics_"].dtype)
+    statistics = state.get("statistics_")
+    if statistics is None:
+        return
+    if here >= (1, 8):
+        state.setdefault("_fill_dtype", statistics.dtype)
+    elif "_fill_dtype" in state and statistics.dtype != state["_fill_dtype"]:
+        state["statistics_"] = statistics.astype(state["_fill_dtype"])
 
 
 def _iterative_imputer(state: State, here: Version) -> None:
@@ -346,15 +357,13 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     "BaggingRegressor": (_bagging,),
     "IsolationForest": (_bagging,),
     **dict.fromkeys(
-        (
-            "ExtraTreesClassifier",
-            "ExtraTreesRegressor",
-            "RandomForestClassifier",
-            "RandomForestRegressor",
-            "RandomTreesEmbedding",
-        ),
+        ("ExtraTreesClassifier", "RandomForestClassifier", "RandomTreesEmbedding"),
         (_weights,),
     ),
+    "ExtraTreesRegressor": (_weights, _regression_tree),
+    "RandomForestRegressor": (_weights, _regression_tree),
+    "DecisionTreeRegressor": (_regression_tree,),
+    "ExtraTreeRegressor": (_regression_tree,),
     "GradientBoostingClassifier": (_boosting,),
     "GradientBoostingRegressor": (_boosting,),
     "HistGradientBoostingClassifier": (_histogram,),

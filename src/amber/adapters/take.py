@@ -85,7 +85,7 @@ class _Taker:
     def index(self, obj: Any, label: str) -> int:
         """Return the index of `obj`, giving it the next one when it is met for the first time."""
         kind = type(obj)
-        if kind in SCALARS or isinstance(obj, np.generic | np.dtype):
+        if kind in SCALARS or (isinstance(obj, np.generic | np.dtype) and kind is not np.record):
             return self.scalar_index(obj, kind, label)
         known = self.by_id.get(id(obj))
         if known is not None:
@@ -239,7 +239,7 @@ class _Taker:
     def other(self, obj: Any) -> AnyNode:
         if isinstance(obj, np.dtype):
             return self.structured_node(obj)
-        if isinstance(obj, np.void):
+        if type(obj) is np.void:
             dtype = self.index(obj.dtype, ".dtype")
             return nodes.Scalar(dtype, obj.tobytes().hex())
         if isinstance(obj, np.memmap) and type(obj) is np.memmap:

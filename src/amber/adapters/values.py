@@ -17,11 +17,13 @@ from amber.errors import Problem
 from amber.limits import Limits
 from amber.tree import nodes, paths
 from amber.tree.nodes import Tree
-from amber.vocabulary import Vocabulary, scalars, terms
+from amber.vocabulary import Vocabulary, entries, scalars, terms
 from amber.vocabulary.entries import AnyRule, Entry
 
 _LAST_CODE_POINT = 0x10FFFF
-_CHUNK = 1 << 17  # elements of arrays looked at together, so that they stay in the processor's cache
+_CHUNK = 1 << 12  # elements of arrays looked at together, so that they stay in the processor's cache
+# Rules that look at sizes and single numbers: asked for all objects of a type at once, before the arrays.
+_LIGHT = (entries.Holds, entries.HasShape)
 
 
 def check_values(tree: Tree, vocabulary: Vocabulary, limits: Limits) -> list[Problem]:
@@ -75,29 +77,37 @@ class _Check:
     # -- rules -------------------------------------------------------------------------------------------------
 
     def check_objects(self, entry: Entry, objects: list[int]) -> None:
-        for chunk in self.chunks(objects):
-            for rule in entry.rules:
-                chosen = chunk
-                if rule.when or rule.unless:
-                    chosen = [index for index in chunk if self.applies(rule, index)]
-                if chosen:
-                    self.check_rule(rule, chosen)
+        light = [rule for rule in entry.rules if isinstance(rule, _LIGHT)]
+        heavy = [rule for rule in entry.rules if not isinstance(rule, _LIGHT)]
+        self.check_batch(light, objects)
+        if heavy:
+            for chunk in self.chunks(objects):
+                self.check_batch(heavy, chunk)
+
+    def check_batch(self, chosen: list[AnyRule], objects: list[int]) -> None:
+        whole = Batch(self.facts, objects, self.limits)
+        for rule in chosen:
+            if rule.when or rule.unless:
+                left = [index for index in objects if self.applies(rule, index)]
+                self.check_rule(rule, whole if len(left) == len(objects) else Batch(self.facts, left, self.limits))
+            else:
+                self.check_rule(rule, whole)
 
     def chunks(self, objects: list[int]) -> Iterator[list[int]]:
-        """Yield the objects in groups whose arrays together are not much larger than a cache."""
+        """Yield the objects in groups whose arrays together fit into a cache; a large object comes alone."""
         if len(objects) == 1:
             yield objects
             return
         chunk: list[int] = []
         total = 0
         for index in objects:
-            chunk.append(index)
-            total += self.weight(index)
-            if total > _CHUNK:
+            weight = self.weight(index)
+            if chunk and total + weight > _CHUNK:
                 yield chunk
                 chunk, total = [], 0
-        if chunk:
-            yield chunk
+            chunk.append(index)
+            total += weight
+        yield chunk
 
     def weight(self, index: int) -> int:
         table = self.tree.nodes
@@ -125,17 +135,19 @@ class _Check:
                 return any(type(value) is type(each) and value == each for each in condition[1:])
         return False
 
-    def check_rule(self, rule: AnyRule, objects: list[int]) -> None:
+    def check_rule(self, rule: AnyRule, batch: Batch) -> None:
         """Evaluate a rule for a batch; an object that cannot be asked is a problem and is left out of the next try."""
         code = rule.code or rules.CODES[type(rule)]
-        while objects:
+        while batch.objects:
+            objects = batch.objects
             try:
-                for position, message in list(rules.evaluate(Batch(self.facts, objects, self.limits), rule)):
+                for position, message in list(rules.evaluate(batch, rule)):
                     self.problem(code, objects[position], _suffix(rule), message)
                 return
             except Missing as missing:
                 self.problem(missing.code, objects[missing.position], _suffix(rule), missing.message)
-                objects = [*objects[: missing.position], *objects[missing.position + 1 :]]
+                rest = [*objects[: missing.position], *objects[missing.position + 1 :]]
+                batch = Batch(self.facts, rest, self.limits)
 
     # -- every array -------------------------------------------------------------------------------------------
 

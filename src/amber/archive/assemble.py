@@ -70,9 +70,7 @@ def _sealed(
     sizes = {name: sum(map(len, parts)) for name, parts in members.items()}
     manifest = msgspec.structs.replace(
         draft,
-        members={
-            name: MemberInfo(size=sizes[name], blake3=blake3_hex(parts)) for name, parts in members.items()
-        },
+        members={name: MemberInfo(size=sizes[name], blake3=blake3_hex(parts)) for name, parts in members.items()},
         cases=_describe(evidence),
     )
     check_for_save(manifest)
@@ -113,9 +111,7 @@ def read_tree(members: Mapping[str, memoryview], limits: Limits) -> Tree:
         FormatError: A shard or the table breaks a rule.
         LimitError: It is larger than the limits allow.
     """
-    shards = [
-        safetensors.read_shard(view, limits, name) for name, view in members.items() if names.is_shard(name)
-    ]
+    shards = [safetensors.read_shard(view, limits, name) for name, view in members.items() if names.is_shard(name)]
     return tree_of(members[names.TREE], members.get(names.STRINGS), shards, limits)
 
 
@@ -147,9 +143,7 @@ def read_evidence(manifest: Manifest, members: Mapping[str, memoryview], limits:
     if info is None:
         return None
     groups = [
-        decode_group(
-            name[len(names.CASES) : -len(".json")], view, members[name[: -len("json")] + "bin"], limits
-        )
+        decode_group(name[len(names.CASES) : -len(".json")], view, members[name[: -len("json")] + "bin"], limits)
         for name, view in members.items()
         if name.startswith(names.CASES) and name.endswith(".json")
     ]

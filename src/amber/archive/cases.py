@@ -67,6 +67,7 @@ class _Answer(_Strict, omit_defaults=True):
     single: bool = False
     relative: str = ""
     absolute: str = ""
+    knife_edge: list[int] = []
 
 
 class _Step(_Strict):
@@ -78,7 +79,6 @@ class _Step(_Strict):
 class _Case(_Strict):
     answers: list[_Answer]
     kind: str
-    knife_edge: list[int]
     layout: str
     request: _Request
     response: _Response
@@ -110,7 +110,6 @@ def encode_group(group: Group) -> tuple[bytes, list[memoryview | bytes]]:
     case = _Case(
         answers=[_summary(answer) for answer in group.answers],
         kind=group.kind,
-        knife_edge=list(group.knife_edge),
         layout=group.layout,
         request=_Request(group.id, inputs, {"amber.methods": methods, "binary_data_output": True}),
         response=_Response(group.id, "model", outputs),
@@ -135,6 +134,7 @@ def _summary(answer: Answer) -> _Answer:
         single=answer.single,
         relative=answer.relative,
         absolute=answer.absolute,
+        knife_edge=list(answer.knife_edge),
     )
 
 
@@ -175,7 +175,6 @@ def decode_group(
         rows=case.rows,
         inputs=inputs,
         answers=_answers(case.answers, outputs, where),
-        knife_edge=case.knife_edge,
         synthetic=case.synthetic,
         steps=steps,
     )
@@ -229,6 +228,7 @@ def _answers(summaries: Sequence[_Answer], outputs: Sequence[Column], where: str
                 single=item.single,
                 relative=item.relative,
                 absolute=item.absolute,
+                knife_edge=item.knife_edge,
             )
         )
         used += item.outputs
@@ -245,9 +245,12 @@ def _check_rows(group: Group, where: str) -> None:
         for column in group.inputs:
             if not column.shape or column.shape[0] != group.rows:
                 raise FormatError("cases-rows", "an input has another number of rows", where=where)
-    marked = group.knife_edge
-    if any(not 0 <= row < group.rows for row in marked) or sorted(set(marked)) != marked:
-        raise FormatError("cases-rows", "knife_edge must be ascending rows of the group", where=where)
+    for answer in group.answers:
+        marked = answer.knife_edge
+        if any(not 0 <= row < group.rows for row in marked) or sorted(set(marked)) != marked:
+            raise FormatError("cases-rows", "knife_edge must be ascending rows of the group", where=where)
+        if marked and not answer.layout:
+            raise FormatError("cases-rows", f"{answer.method} marks rows it does not answer", where=where)
 
 
 class _Reader:

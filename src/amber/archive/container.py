@@ -143,9 +143,7 @@ def _end(count: int, size: int, offset: int) -> bytes:
         wide = _END64.pack(b"PK\6\6", _END64.size - 12, _MADE_BY, _VERSION, 0, 0, count, count, size, offset)
         wide += _LOCATOR.pack(b"PK\6\7", 0, offset + size, 1)
     shown_count = min(count, _MAX16)
-    return wide + _END.pack(
-        b"PK\5\6", 0, 0, shown_count, shown_count, min(size, _MAX32), min(offset, _MAX32), 0
-    )
+    return wide + _END.pack(b"PK\5\6", 0, 0, shown_count, shown_count, min(size, _MAX32), min(offset, _MAX32), 0)
 
 
 def view_fetch(view: memoryview) -> Fetch:

@@ -48,9 +48,7 @@ def read_folder(path: str, limits: Limits, take: Callable[[str, int, int], Resul
                 with _member(entry, place, name) as (descriptor, size):
                     total += size
                     if total > limits.file_bytes:
-                        raise LimitError(
-                            "limit-file-bytes", f"more than {limits.file_bytes} bytes", where=path
-                        )
+                        raise LimitError("limit-file-bytes", f"more than {limits.file_bytes} bytes", where=path)
                     found[name] = take(name, descriptor, size)
     except (OSError, ValueError) as error:
         raise SourceError("source-unreadable", str(error), where=path) from error
@@ -141,6 +139,4 @@ def _member(entry: str, place: Place, name: str) -> Iterator[tuple[int, int]]:
 
 
 def _refuse_link(where: str, message: str) -> NoReturn:
-    raise FormatError(
-        "folder-link", message, where=where, hint="copy the folder with links replaced by their files"
-    )
+    raise FormatError("folder-link", message, where=where, hint="copy the folder with links replaced by their files")

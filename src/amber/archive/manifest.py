@@ -171,9 +171,7 @@ def decode_manifest(data: memoryview | bytes, limits: Limits) -> Manifest:
         FormatError: `format-unknown`, `requires-unknown`, `manifest-invalid`, `manifest-not-canonical`.
     """
     if len(data) > limits.manifest_bytes:
-        raise LimitError(
-            "limit-manifest-bytes", f"{len(data)} bytes, {limits.manifest_bytes} accepted", where=MANIFEST
-        )
+        raise LimitError("limit-manifest-bytes", f"{len(data)} bytes, {limits.manifest_bytes} accepted", where=MANIFEST)
     _check_head(data)
     manifest: Manifest = canonical.decode(_decoder, data, "manifest", MANIFEST)
     return manifest

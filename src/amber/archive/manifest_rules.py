@@ -140,9 +140,7 @@ def _check_members(manifest: Manifest) -> None:
 def _check_free(manifest: Manifest) -> None:
     for key in ("hyperparameters", "metadata", "extensions"):
         if not is_plain(getattr(manifest, key)):
-            raise _fail(
-                key, "integers beyond 2^53-1 and floats must be text, keys 1 to 256 characters below U+D800"
-            )
+            raise _fail(key, "integers beyond 2^53-1 and floats must be text, keys 1 to 256 characters below U+D800")
     _match("extensions", _DOMAIN, manifest.extensions)
     _match("libraries", _LIBRARY, manifest.libraries)
     _match("libraries", _LIBRARY_VERSION, manifest.libraries.values())
@@ -158,9 +156,7 @@ def check_metrics(metrics: dict[str, int | str]) -> None:
         if not is_key(name):
             raise _fail("metrics", f"{shown(name)!r} is not a name of a metric")
         if not is_number(value):
-            raise FormatError(
-                "metric-not-finite", f"{shown(value)!r} is not a finite number", where=f"metrics.{name}"
-            )
+            raise FormatError("metric-not-finite", f"{shown(value)!r} is not a finite number", where=f"metrics.{name}")
 
 
 def _check_methods(manifest: Manifest) -> None:

@@ -45,9 +45,7 @@ def _check_listed(manifest: Manifest, sizes: Mapping[str, int]) -> None:
         raise _missing(min(absent), "the manifest lists it but it is not there")
     for name, info in manifest.members.items():
         if info.size != sizes[name]:
-            raise FormatError(
-                "member-size", f"has {sizes[name]} bytes, the manifest says {info.size}", where=name
-            )
+            raise FormatError("member-size", f"has {sizes[name]} bytes, the manifest says {info.size}", where=name)
 
 
 def _check_shards(sizes: Mapping[str, int]) -> None:
@@ -65,9 +63,7 @@ def _check_cases(manifest: Manifest, sizes: Mapping[str, int]) -> None:
         if other not in cases:
             raise _missing(other, f"{name} does not stand alone")
     if cases and manifest.cases is None:
-        raise FormatError(
-            "member-unlisted", "there are cases, the manifest describes none", where=names.CASES
-        )
+        raise FormatError("member-unlisted", "there are cases, the manifest describes none", where=names.CASES)
     if manifest.cases is not None and not cases:
         raise _missing(names.CASES, "the manifest describes cases, there are none")
 
@@ -103,6 +99,4 @@ def _check_limits(sizes: Mapping[str, int], limits: Limits) -> None:
             "limit-cases-members", f"{len(cases)} members, {limits.cases_members} accepted", where=names.CASES
         )
     if sum(cases) > limits.cases_bytes:
-        raise LimitError(
-            "limit-cases-bytes", f"{sum(cases)} bytes, {limits.cases_bytes} accepted", where=names.CASES
-        )
+        raise LimitError("limit-cases-bytes", f"{sum(cases)} bytes, {limits.cases_bytes} accepted", where=names.CASES)

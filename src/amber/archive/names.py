@@ -79,9 +79,7 @@ def check_names(names: Iterable[str], limits: Limits) -> None:
         raise LimitError("limit-members", f"{len(seen)} members, {limits.members} accepted")
     signatures = sum(name.startswith(SIGNATURES) for name in seen)
     if signatures > limits.signatures:
-        raise LimitError(
-            "limit-signatures", f"{signatures} signatures, {limits.signatures} accepted", where=SIGNATURES
-        )
+        raise LimitError("limit-signatures", f"{signatures} signatures, {limits.signatures} accepted", where=SIGNATURES)
 
 
 def ordered(names: Iterable[str]) -> list[str]:

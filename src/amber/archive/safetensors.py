@@ -183,31 +183,21 @@ def read_header(header: memoryview | bytes, data_bytes: int, limits: Limits, whe
     again, slots = make_header([(name, info.dtype, tuple(info.shape)) for name, info in table.items()])
     if not slots or slots[-1].end != data_bytes:
         covered = slots[-1].end if slots else 0
-        raise FormatError(
-            "tensor-out-of-bounds", f"tensors cover {covered} of {data_bytes} bytes", where=where
-        )
+        raise FormatError("tensor-out-of-bounds", f"tensors cover {covered} of {data_bytes} bytes", where=where)
     if again != header:
-        raise FormatError(
-            "tensor-header-not-canonical", "the header is not spelt as these tensors give", where=where
-        )
+        raise FormatError("tensor-header-not-canonical", "the header is not spelt as these tensors give", where=where)
     return slots
 
 
 def _check_info(name: str, info: _Info, data_bytes: int, limits: Limits, where: str) -> None:
     if not _NAME.fullmatch(name) or info.dtype not in _RANK:
-        raise FormatError(
-            "tensor-header-invalid", f"{name!r} of dtype {info.dtype!r} is not known", where=where
-        )
+        raise FormatError("tensor-header-invalid", f"{name!r} of dtype {info.dtype!r} is not known", where=where)
     # one more dimension than an array: complex and wide items carry their parts in the last
     if len(info.shape) > limits.tensor_rank + 1 or any(not 0 <= dim <= MAX_BYTES for dim in info.shape):
         raise FormatError("tensor-header-invalid", f"{name} has no valid shape", where=where)
     begin, end = info.data_offsets
-    if not 0 <= begin <= end <= data_bytes or end - begin != CARRIER_BYTES[info.dtype] * math.prod(
-        info.shape
-    ):
-        raise FormatError(
-            "tensor-out-of-bounds", f"{name} lies at [{begin}, {end}) of {data_bytes} bytes", where=where
-        )
+    if not 0 <= begin <= end <= data_bytes or end - begin != CARRIER_BYTES[info.dtype] * math.prod(info.shape):
+        raise FormatError("tensor-out-of-bounds", f"{name} lies at [{begin}, {end}) of {data_bytes} bytes", where=where)
 
 
 def read_shard(view: memoryview, limits: Limits, where: str = "shard") -> dict[str, Tensor]:
@@ -223,17 +213,14 @@ def read_shard(view: memoryview, limits: Limits, where: str = "shard") -> dict[s
     for slot in read_header(view[:begin], len(data), limits, where):
         part = data[slot.begin : slot.end]
         if slot.carrier == "BOOL" and not _is_bool(part):
-            raise FormatError(
-                "tensor-bool", f"{slot.name} holds a boolean that is neither 0 nor 1", where=where
-            )
+            raise FormatError("tensor-bool", f"{slot.name} holds a boolean that is neither 0 nor 1", where=where)
         tensors[slot.name] = Tensor(slot.carrier, slot.shape, part)
     return tensors
 
 
 def _is_bool(data: memoryview) -> bool:
     return not any(
-        bytes(data[start : start + _BOOL_CHUNK]).translate(None, b"\0\1")
-        for start in range(0, len(data), _BOOL_CHUNK)
+        bytes(data[start : start + _BOOL_CHUNK]).translate(None, b"\0\1") for start in range(0, len(data), _BOOL_CHUNK)
     )
 
 
@@ -256,7 +243,5 @@ def in_order(shards: Sequence[dict[str, Tensor]], where: str = "model/") -> list
         for shard, indices in zip(shards, expected, strict=True)
         for index in indices
     ):
-        raise FormatError(
-            "shards-not-canonical", "the tensors are not split into shards as they must be", where=where
-        )
+        raise FormatError("shards-not-canonical", "the tensors are not split into shards as they must be", where=where)
     return tensors

@@ -82,9 +82,7 @@ class Opened:
         self.close()
 
 
-def open_source(
-    source: Source, *, mmap: Mmap = "auto", limits: Limits = DEFAULT, all_crcs: bool = False
-) -> Opened:
+def open_source(source: Source, *, mmap: Mmap = "auto", limits: Limits = DEFAULT, all_crcs: bool = False) -> Opened:
     """Read an artifact and prove its container: step 1.
 
     Args:
@@ -184,9 +182,7 @@ def _changed(before: os.stat_result, now: os.stat_result) -> bool:
 
 def _mapped(descriptor: int, info: os.stat_result, path: str, limits: Limits) -> Opened:
     if not memory.CAN_MAP:
-        raise UsageError(
-            "mmap-unsupported", "files cannot be mapped on this system", hint='use mmap="auto" or False'
-        )
+        raise UsageError("mmap-unsupported", "files cannot be mapped on this system", hint='use mmap="auto" or False')
     if info.st_size == 0:
         return _from_memory(memory.allocate(0), "file", path, limits)
     opened = _from_memory(memory.map_private(descriptor, info.st_size), "file", path, limits)
@@ -231,9 +227,7 @@ def _read_object(file: BinaryIO, limits: Limits) -> memoryview:
         while position < size:
             chunk: bytes | str = file.read(min(size - position, 16 * 1024 * 1024))
             if isinstance(chunk, str):
-                raise UsageError(
-                    "source-type", "the file is open as text", where=where, hint='open it with mode "rb"'
-                )
+                raise UsageError("source-type", "the file is open as text", where=where, hint='open it with mode "rb"')
             if not chunk:
                 raise SourceError("source-changed", "the file shrank while it was read", where=where)
             view[position : position + len(chunk)] = chunk

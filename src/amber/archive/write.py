@@ -49,9 +49,7 @@ def layout(members: Members) -> tuple[list[Buffer], int]:
     else:
         with ThreadPoolExecutor(min(len(order), os.cpu_count() or 1)) as pool:
             crcs = list(pool.map(_crc, payloads))
-    entries = [
-        Entry(name, sum(map(len, parts)), crc) for name, parts, crc in zip(order, payloads, crcs, strict=True)
-    ]
+    entries = [Entry(name, sum(map(len, parts)), crc) for name, parts, crc in zip(order, payloads, crcs, strict=True)]
     form = frame(entries)
     pieces: list[Buffer] = []
     for head, parts in zip(form.heads, payloads, strict=True):

@@ -27,7 +27,7 @@ METHODS = (
 )
 # Recorded on what `transform` answered for the same rows, not on the rows themselves.
 INVERSE = "inverse_transform"
-# Say nothing that another method does not say: only asked on the first group of a model whose calls are slow.
+# Say little that another method does not say: asked on ordinary rows only.
 DERIVED = frozenset(
     ["predict_log_proba", "predict_joint_log_proba", "apply", "inverse_transform", "mahalanobis", "radius_neighbors"]
 )

@@ -8,9 +8,8 @@ difference smaller than the tolerance of that score.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,14 +27,11 @@ MEANING = 0.2
 _SOFT = 0.25  # share of the tolerance that 2 % of the rows may use up before it is widened
 _MAX_WIDENING = 4  # powers of ten
 
-Variation = Callable[[str], tuple[Any, Sequence[int]] | None]
-
-
 @dataclass(slots=True)
 class Edges:
     """What the variations showed about one group."""
 
-    marked: set[int] = field(default_factory=set)
+    hanging: set[int] = field(default_factory=set)  # rows whose label hangs on less than the tolerance of its score
     batching: dict[str, str] = field(default_factory=dict)
     ratios: dict[str, Any] = field(default_factory=dict)  # method -> worst use of the tolerance by each row
 
@@ -63,19 +59,22 @@ def find_edges(
         scales: The `s` of each output.
         alone: How many rows to ask one by one, those with the smallest margins first.
     """
-    edges = Edges(ratios={method: np.zeros(group.rows) for method in methods})
-    margins = _margins(group, scales)
+    asked = [m for m in methods if m in group.values and m != INVERSE]
+    edges = Edges(ratios={method: np.zeros(group.rows) for method in asked})
     if group.rows == 0:
         return edges
-    asked = [m for m in methods if m in group.values and m != INVERSE]
-    order = np.random.RandomState(7).permutation(group.rows).tolist()
+    margins = _margins(group, scales)
     picked = _smallest(margins, group.rows, alone)
+    order = np.random.RandomState(7).permutation(group.rows).tolist()
+    shuffled = _Again(chain, model, rows.take(group.X, order))
+    single = [(row, _Again(chain, model, rows.take(group.X, [row]))) for row in picked]
     moves = list(_moves(chain, group.X))
     for method in asked:
-        together = _compared(group, method, scales, partial(_shuffled, model, group.X, order))
-        single = [_compared(group, method, scales, partial(_alone, model, group.X, row)) for row in picked]
-        edges.batching[method] = _batching(group, [together, *single], len(picked))
-        seen = [together, *single] if edges.batching[method] != "none" else []
+        seen = [_compared(group, method, scales, shuffled, np.argsort(order).tolist())]
+        seen += [_compared(group, method, scales, again, [0], [row]) for row, again in single]
+        edges.batching[method] = _batching(group, seen, len(picked))
+        if edges.batching[method] == "none":
+            seen = []
         for move in moves:
             one = _compared(group, method, scales, move)
             changed = np.inf if one is None else float((one[1] > 1).sum())
@@ -84,7 +83,7 @@ def find_edges(
         for found in seen:
             if found is not None:
                 edges.ratios[method] = np.maximum(edges.ratios[method], found[1])
-    edges.marked |= _hanging(margins, edges.ratios)
+    edges.hanging = _hanging(margins, edges.ratios)
     return edges
 
 
@@ -102,24 +101,52 @@ def widening(ratio: Any) -> int:
     return min(max(math.ceil(math.log10(typical / _SOFT)), 0), _MAX_WIDENING)
 
 
-def _compared(group: Recorded, method: str, scales: Scales, vary: Variation) -> tuple[bool, Any] | None:
-    """(all bits equal, use of the tolerance by each row) of one variation; None where it says nothing."""
+class _Again:
+    """The model asked for a table once more; what its stages make of the table is computed once for all methods."""
+
+    def __init__(self, chain: Chain, model: Any, X: Any, place: int = 0) -> None:
+        self.stages = chain.stages[place:] if chain.last is not None else ()
+        self.last = model if chain.last is None else chain.last
+        self.X = X
+        self.reached: list[Any] = []
+
+    def ask(self, method: str) -> Asked:
+        if not self.reached:
+            X = self.X
+            for stage in self.stages:
+                X = stage.step.transform(X)
+            self.reached.append(X)
+        return ask(self.last, method, self.reached[0])
+
+
+def _compared(
+    group: Recorded,
+    method: str,
+    scales: Scales,
+    again: _Again,
+    back: Sequence[int] | None = None,
+    chosen: Sequence[int] | None = None,
+) -> tuple[bool, Any] | None:
+    """(all bits equal, use of the tolerance by each row) of one variation; None where it says nothing.
+
+    `back` are the rows of the variation in the order of the group, `chosen` the rows of the group it is about.
+    """
     try:
-        varied = vary(method)
-        if varied is None:
+        asked = again.ask(method)
+        if asked.table is None:
             return None
-        value, chosen = varied
-        table = tables.encode(value, method)
+        table = asked.table if back is None else tables.encode(_rows_of(asked.value, back), method)
         expected = group.answers[method]
-        if list(chosen) != list(range(group.rows)):
+        if chosen is not None:
             part = tables.encode(_rows_of(group.values[method], chosen), method)
             expected = Answer(method, part.layout, part.columns, labels=expected.labels, single=expected.single,
                               relative=expected.relative, absolute=expected.absolute)  # fmt: skip
-        found = compare(expected, table, len(chosen), scales)
+        about = list(range(group.rows)) if chosen is None else list(chosen)
+        found = compare(expected, table, len(about), scales)
     except Exception:
         return None
     whole = np.zeros(group.rows)
-    whole[list(chosen)] = found.ratio
+    whole[about] = found.ratio
     return found.identical, whole
 
 
@@ -129,19 +156,6 @@ def _rows_of(value: Any, chosen: Sequence[int]) -> Any:
     if isinstance(value, list) and value and all(isinstance(part, np.ndarray) for part in value):
         return [rows.take(part, chosen) for part in value]
     return rows.take(value, chosen)
-
-
-def _shuffled(model: Any, X: Any, order: list[int], method: str) -> tuple[Any, Sequence[int]] | None:
-    asked = ask(model, method, rows.take(X, order))
-    if asked.table is None:
-        return None
-    back = np.argsort(order).tolist()
-    return _rows_of(asked.value, back), range(len(order))
-
-
-def _alone(model: Any, X: Any, row: int, method: str) -> tuple[Any, Sequence[int]] | None:
-    asked = ask(model, method, rows.take(X, [row]))
-    return None if asked.table is None else (asked.value, [row])
 
 
 def _batching(group: Recorded, seen: list[tuple[bool, Any] | None], picked: int) -> str:
@@ -157,8 +171,8 @@ def _batching(group: Recorded, seen: list[tuple[bool, Any] | None], picked: int)
     return "none" if changed > limit or shuffled > max(1, MEANING * group.rows) else "tolerant"
 
 
-def _moves(chain: Chain, X: Any) -> Iterator[Variation]:
-    """Variations that move the output of one inexact step, or the input of an inexact last part, by 8 ulp."""
+def _moves(chain: Chain, X: Any) -> Iterator[_Again]:
+    """The output of each inexact step, or the input of an inexact last part, moved by 8 ulp in four patterns."""
     if chain.last is None:
         return
     outputs = [X]
@@ -175,22 +189,7 @@ def _moves(chain: Chain, X: Any) -> Iterator[Variation]:
         for pattern in range(4):
             moved = _moved(outputs[place], pattern, step)
             if moved is not None:
-                yield _through(chain, moved, place)
-
-
-def _through(chain: Chain, moved: Any, place: int) -> Variation:
-    reached: list[Any] = []
-
-    def vary(method: str) -> tuple[Any, Sequence[int]] | None:
-        if not reached:
-            out = moved
-            for stage in chain.stages[place:]:
-                out = stage.step.transform(out)
-            reached.append(out)
-        asked: Asked = ask(chain.last, method, reached[0])
-        return None if asked.table is None else (asked.value, range(rows.count(reached[0])))
-
-    return vary
+                yield _Again(chain, chain.last, moved, place)
 
 
 def _moved(X: Any, pattern: int, step: Any) -> Any:

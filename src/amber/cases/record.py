@@ -34,7 +34,7 @@ KIB, MIB = 1024, 1024 * 1024
 SYNTHETIC_ROWS = 128
 MAX_ALONE = 64
 _SLOW = 15_000  # nominal microseconds of a call above which edge groups ask only what is not derived
-_ALONE_WORK = 300_000  # nominal microseconds for rows asked one by one
+_ALONE_WORK = 100_000  # nominal microseconds for rows asked one by one
 _METHOD_BYTES = 64 * KIB  # of one row's answer; a method that says more is left out
 _TENSOR_BYTES = 150  # of JSON for one tensor, apart from its name and parameters
 _NO_TRANSFORM = "there is no transform to invert"
@@ -98,6 +98,7 @@ class _Recorder:
         self.budget = min(max(256 * KIB, min(16 * MIB, model_bytes // 10)), limits.cases_bytes)
         self.scales: dict[tuple[str, str], float] = {}
         self.dropped = 0
+        self.single = False
 
     def run(self, sample: Any, mode: str, mask: tuple[Any, ...]) -> Recorded:
         if mask and sample is None:
@@ -187,8 +188,8 @@ class _Recorder:
         self.methods = [method for method in self.methods if not first[method].unsupported]
         if not self.methods:
             return None
-        single = single_precision(self.chain, X)
-        group, live = self._group(kind, X, table, first, single, synthetic)
+        self.single = single_precision(self.chain, X)
+        group, live = self._group(kind, X, table, first, self.single, synthetic)
         group.steps = step_outputs(self.chain, X)
         return group, live
 
@@ -239,8 +240,8 @@ class _Recorder:
             answer.relative, answer.absolute = (repr(float(value)) for value in self.tolerance)
 
     def _edge_methods(self) -> list[str]:
-        slow = self.cost[0] > _SLOW
-        return [m for m in self.methods if m not in self.unrepeatable and not (slow and m in DERIVED)]
+        repeatable = [m for m in self.methods if m not in self.unrepeatable]
+        return [m for m in repeatable if m not in DERIVED] or repeatable
 
     def _edge(
         self, edge: Edge, main: Live, synthetic: bool, gaps: dict[int, bool]
@@ -275,7 +276,8 @@ class _Recorder:
             X = tables.decode(table.layout, table.columns)
         except Exception:
             return None  # made by us, not by the caller: a table that cannot be written is no evidence
-        single = single_precision(self.chain, X) if table.rows else False
+        retyped = kind in ("dtype", "container") and table.rows > 0
+        single = single_precision(self.chain, X) if retyped else self.single
         return self._group(kind, X, table, self._ask_all(X, methods), single, synthetic)
 
     # -- knife edge ------------------------------------------------------------------------------------------------
@@ -285,27 +287,22 @@ class _Recorder:
         main = groups[0]
         for answer in main.answers:
             scale_of(answer.columns, answer.method, self.scales)
-        methods = self._knife_methods(main)
-        alone = max(4, min(MAX_ALONE, _ALONE_WORK // (self.cost[0] * max(len(methods), 1))))
-        found = find_edges(self.model, self.chain, kept[0], methods, self.scales, alone)
-        rest = [m for m in kept[0].values if m not in methods]
-        if rest and self.cost[0] <= _SLOW:
-            more = find_edges(self.model, self.chain, kept[0], rest, self.scales, min(alone, 4))
-            found.batching |= more.batching
-            found.ratios |= more.ratios
+        alone = max(4, min(MAX_ALONE, _ALONE_WORK // self.cost[0]))
+        found = find_edges(self.model, self.chain, kept[0], self._knife_methods(main), self.scales, alone)
         widened = {method: widening(ratio) for method, ratio in found.ratios.items()}
         for method, powers in widened.items():
             if powers and self.tolerance is None:
                 self.notes.append(f"{method} is badly conditioned: its tolerance is widened by 10^{powers}")
                 _widen(groups, method, powers)
-        main.knife_edge = _marked(found, widened, self.tolerance)
+        limits = {m: 10.0**powers if self.tolerance is None else 1.0 for m, powers in widened.items()}
+        _mark_rows(main, found, limits)
         for group, live in zip(groups[1:], kept[1:], strict=True):
             if group.kind in _VARIED and live.values:
                 near = find_edges(self.model, self.chain, live, self._knife_methods(group), self._own(group), 2)
                 for method, batching in found.batching.items():
                     if batching == "none":
                         near.ratios.pop(method, None)
-                group.knife_edge = _marked(near, widened, self.tolerance)
+                _mark_rows(group, near, limits)
         return found
 
     def _own(self, group: Group) -> Scales:
@@ -318,7 +315,7 @@ class _Recorder:
     def _knife_methods(self, group: Group) -> list[str]:
         answered = [a.method for a in group.answers if a.columns and a.method != INVERSE]
         if self.cost[0] <= _SLOW:
-            return [m for m in answered if m not in DERIVED] or answered
+            return answered
         wanted = [m for m in ("predict", *SCORES, "transform", "score_samples") if m in answered]
         return wanted[:2]
 
@@ -459,12 +456,12 @@ def _note_gaps(edge: Edge, accepted: dict[int, bool], gaps: dict[int, bool]) -> 
                 gaps[column] = gaps.get(column, True) and accepted[row]
 
 
-def _marked(found: Edges, widened: dict[str, int], tolerance: tuple[float, float] | None) -> list[int]:
-    marked = set(found.marked)
-    for method, ratio in found.ratios.items():
-        limit = 10.0 ** widened.get(method, 0) if tolerance is None else 1.0
-        marked |= set(np.flatnonzero(ratio > limit).tolist())
-    return sorted(marked)
+def _mark_rows(group: Group, found: Edges, limits: dict[str, float]) -> None:
+    for answer in group.answers:
+        if answer.columns:
+            ratio = found.ratios.get(answer.method)
+            marked = set() if ratio is None else set(np.flatnonzero(ratio > limits.get(answer.method, 1.0)).tolist())
+            answer.knife_edge = sorted(marked | (found.hanging if answer.labels else set()))
 
 
 def _widen(groups: list[Group], method: str, powers: int) -> None:

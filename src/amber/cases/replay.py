@@ -121,7 +121,7 @@ class _Replayer:
         for answer in group.answers:
             if answer.repeatable:
                 self._answer(group, answer, X, recorded, scales, differing)
-        self.knife_edge += len(differing & set(group.knife_edge))
+        self.knife_edge += len(differing)
         self.rows += group.rows
         self.replayed += 1
 
@@ -139,7 +139,7 @@ class _Replayer:
             self._refusals(group, answer, got)
             return
         try:
-            found = compare(answer, got.table, group.rows, scales, self.tightened, group.knife_edge)
+            found = compare(answer, got.table, group.rows, scales, self.tightened, answer.knife_edge)
         except CaseError:
             raise
         except Exception as error:
@@ -166,7 +166,7 @@ class _Replayer:
             self._found(2, whole_difference(answer, group, found, self.moved, self.trace.of(group)))
             return
         beyond = set(np.flatnonzero(found.ratio > 1).tolist())
-        excused = beyond & set(group.knife_edge)
+        excused = beyond & set(answer.knife_edge)
         differing |= excused
         self._found(1, None)
         if beyond - excused:

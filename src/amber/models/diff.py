@@ -7,7 +7,7 @@ replaying the cases of the first on the model of the second, in a child process.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -153,11 +153,11 @@ def _text(value: Any) -> str:
     return shown(value)
 
 
-def _environment(checked: Any) -> dict[str, Any]:
+def _environment(checked: Any) -> Mapping[str, Any]:
     return environment.recorded(checked.opened.members["env/pylock.toml"])
 
 
-def _flat(facts: dict[str, Any]) -> dict[str, Any]:
+def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
     flat = {key: value for key, value in facts.items() if not isinstance(value, dict)}
     for key, value in facts.items():
         if isinstance(value, dict):

@@ -180,10 +180,15 @@ def _host(source: dict[str, Any], name: str, where: str) -> set[str]:
     return {parts.hostname} if parts.hostname else set()
 
 
-def recorded(lock: bytes | memoryview) -> dict[str, Any]:
+def recorded(lock: bytes | memoryview) -> Mapping[str, Any]:
     """Return the table `[tool.amber]` of `env/pylock.toml`, as written; {} where there is none of the right form."""
+    return _recorded(bytes(lock))
+
+
+@lru_cache(maxsize=16)
+def _recorded(lock: bytes) -> Mapping[str, Any]:
     try:
-        table = tomllib.loads(bytes(lock).decode())
+        table = tomllib.loads(lock.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         return {}
     tool = table.get("tool")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 import warnings
@@ -94,12 +95,15 @@ def load(
         clock.lap("build")
         then = environment.recorded(opened.members["env/pylock.toml"])
         moved = environment.differences(then, manifest.libraries, manifest.libraries)
-        steps.append(Step(7, "passed", "" if not moved else "environment-changed", "; ".join(moved)))
+        steps.append(Step(7, "passed", "environment-changed" if moved else "", "; ".join(moved)))
+        steps += checked.later
         wanted = replay == "always" or rules.verdict is not None or (replay == "auto" and bool(moved))
         evidence = read_evidence(manifest, opened.members, rules.limits) if wanted else None
     outcome = _replayed(model, manifest, evidence, steps, moved, rules, tolerance, replay)
     clock.lap("replay")
-    outcome = _with_seconds(outcome, clock.seconds)
+    outcome = dataclasses.replace(
+        outcome, seconds=clock.seconds, steps=tuple(sorted(outcome.steps, key=lambda step: step.number))
+    )
     _judge(outcome, rules)
     _tell(outcome, report)
     return (model, outcome) if report else model
@@ -158,8 +162,9 @@ def _replayed(
 def _judge(outcome: Report, rules: Policy) -> None:
     """Raise on `drifted` and `broken`, and on anything worse than the policy's verdict."""
     if outcome.verdict in ("drifted", "broken"):
+        damaged = outcome.reason.startswith("cases-")  # the file's fault, not the model's
         raise CaseError(
-            f"verdict-{outcome.verdict}",
+            outcome.reason if damaged else f"verdict-{outcome.verdict}",
             "the model does not answer as recorded\n" + "\n".join(f"  - {each}" for each in outcome.findings[:10]),
             where=outcome.name,
             hint="load with replay='never' to look at it, or use the recorded versions: "
@@ -180,12 +185,6 @@ def _tell(outcome: Report, returned: bool) -> None:
         reason = f" ({outcome.reason})" if outcome.reason else ""
         moved = f"; changed since it was saved: {'; '.join(outcome.environment)}" if outcome.environment else ""
         warnings.warn(f"{outcome.name}: {outcome.verdict}{reason}{moved}", AmberWarning, stacklevel=3)
-
-
-def _with_seconds(outcome: Report, seconds: dict[str, float]) -> Report:
-    from dataclasses import replace
-
-    return replace(outcome, seconds=seconds)
 
 
 class _Clock:

@@ -95,8 +95,7 @@ def _answers(model: Any, evidence: Any, order: Any) -> Any:
 
     if evidence is None or not evidence.groups:
         return Outcome("unchecked", "no-cases")
-    with _one_thread():
-        result = replay(model, evidence, tolerance=order.tolerance, deadline=None, moved="; ".join(order.moved))
+    result = replay(model, evidence, tolerance=order.tolerance, moved="; ".join(order.moved), one_thread=True)
     return Outcome(
         result.verdict,
         result.reason,
@@ -104,15 +103,6 @@ def _answers(model: Any, evidence: Any, order: Any) -> Any:
         knife_edge=result.knife_edge,
         findings=[asdict(finding) for finding in result.findings],
     )
-
-
-@contextlib.contextmanager
-def _one_thread() -> Any:
-    """The setting the cases were recorded under."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1):
-        yield
 
 
 if __name__ == "__main__":

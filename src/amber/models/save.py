@@ -78,6 +78,7 @@ def save(
     mask: Iterable[str] = (),
     lock: str | os.PathLike[str] | None = None,
     created: str | datetime | None = None,
+    tolerance: tuple[float, float] | None = None,
     policy: Policy | None = None,
 ) -> Saved:
     """Write a fitted model to one `.amber` file, atomically, together with cases that show what it answers.
@@ -97,6 +98,8 @@ def save(
         mask: Columns whose values are always redrawn.
         lock: The caller's `pylock.toml`, checked against what is installed.
         created: A time to record; without it none is, so that the same model gives the same bytes.
+        tolerance: (relative, absolute share of the largest value) of every score, in place of the standard rule; the
+            manifest shows it.
         policy: `Policy(allow=[...])` names the caller's own classes and functions.
 
     Returns:
@@ -108,61 +111,37 @@ def save(
         SourceError: The file cannot be written.
     """
     about = About(name, version, metrics, metadata, card, licence, created)
-    return write_model(model, path, about, sample=sample, rows=rows, mask=mask, lock=lock, policy=policy or Policy())
-
-
-def write_model(
-    model: Any,
-    path: str | os.PathLike[str],
-    about: About,
-    *,
-    sample: Any,
-    rows: Rows,
-    mask: Iterable[str],
-    lock: str | os.PathLike[str] | None,
-    policy: Policy,
-    evidence: Any = None,
-) -> Saved:
-    """Write a model: `save` and `redact` share this.
-
-    Args:
-        model: The fitted model.
-        path: The file.
-        about: What the caller says about it.
-        sample: Rows, or None.
-        rows: `keep` or `synthetic`.
-        mask: Columns to redraw.
-        lock: The caller's lock, or None.
-        policy: The caller's rules.
-        evidence: Already recorded cases (`cases.record.Recorded`) in place of recording.
-    """
+    rules = policy or Policy()
     from amber.adapters.build import build
     from amber.adapters.take import take
     from amber.archive.assemble import assemble
     from amber.archive.write import write_artifact
+    from amber.cases.record import record
 
     if rows not in ("keep", "synthetic"):
         raise UsageError("rows-unknown", f"rows={rows!r}", hint="'keep' or 'synthetic'")
     card = read_card(about.card)
     description = describe(model)
-    taken = take(model, policy)
-    audit(taken.tree, policy)
+    taken = take(model, rules)
+    audit(taken.tree, rules)
     versions = environment.written_versions(taken.libraries)
     pylock, notices = environment.pylock(taken.libraries, lock)
     copy = build(taken.tree, versions)
-    recorded = evidence or record_cases(copy, sample, rows, tuple(mask), taken.tree, policy)
+    # on the rebuilt copy: cases recorded on the caller's object would prove nothing about the file
+    recorded = record(
+        copy,
+        sample,
+        rows=rows,
+        mask=tuple(mask),
+        model_bytes=model_bytes(taken.tree),
+        limits=rules.limits,
+        tolerance=tolerance,
+    )
     draft = manifest_draft(about, description, versions, recorded, model_adapter(taken.tree))
-    members = assemble(draft, taken.tree, recorded.evidence, pylock, card)
+    members = assemble(draft, taken.tree, recorded.evidence, pylock, card, limits=rules.limits)
     size = write_artifact(path, members)
     notes = (*taken.notes, *notices, *recorded.notes)
     return Saved(os.fspath(path), size, draft.name, draft.version, recorded.evidence.rows, notes)
-
-
-def record_cases(copy: Any, sample: Any, rows: Rows, mask: tuple[str, ...], tree: Tree, policy: Policy) -> Any:
-    """Record the cases on the rebuilt copy; a copy of the caller's object would prove nothing about the file."""
-    from amber.cases.record import record
-
-    return record(copy, sample, rows=rows, mask=mask, model_bytes=model_bytes(tree), limits=policy.limits)
 
 
 def model_bytes(tree: Tree) -> int:

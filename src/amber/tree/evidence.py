@@ -11,6 +11,8 @@ import msgspec
 
 # Groups of these kinds hold ordinary rows; every other kind stands where models break.
 CLEAN_KINDS = ("sample", "synthetic")
+# Methods that name stored rows.
+NEIGHBOURS = ("kneighbors", "radius_neighbors")
 
 
 class Column(msgspec.Struct):
@@ -35,6 +37,7 @@ class Answer(msgspec.Struct):
     single: bool = False  # something on the way was computed in float32: the FP32 line of the tolerance
     relative: str = ""  # tolerance of this output where it is not the table's; floats as strings
     absolute: str = ""
+    knife_edge: list[int] = []  # rows (0-based) of this answer that rounding alone decides
 
 
 class StepOutput(msgspec.Struct):
@@ -54,9 +57,17 @@ class Group(msgspec.Struct):
     rows: int
     inputs: list[Column]
     answers: list[Answer]
-    knife_edge: list[int] = []  # rows (0-based) that rounding alone decides
     synthetic: bool = False  # no value of these rows was copied from the caller's sample
     steps: list[StepOutput] = []
+
+    @property
+    def knife_edge(self) -> list[int]:
+        """Rows of which some answer is decided by rounding alone.
+
+        Which of two equally near stored rows is named first does not count: it says nothing about what the model says.
+        """
+        rows = {row for a in self.answers if a.method not in NEIGHBOURS for row in a.knife_edge}
+        return sorted(rows)
 
 
 class Evidence(msgspec.Struct):

@@ -99,6 +99,11 @@ class Proved:
     opened: Opened
     manifest: Manifest
 
+    @property
+    def later(self) -> tuple[Step, ...]:
+        """Steps 8 and 10, which nothing here can do yet."""
+        return _later(self.opened)[1:]
+
     def __enter__(self) -> Proved:
         return self
 

@@ -27,6 +27,7 @@ _FILES = {
     "functools": "python",
     "operator": "python",
     "python": "python",
+    "re": "python",
     "types": "python",
     "uuid": "python",
     "zoneinfo": "python",

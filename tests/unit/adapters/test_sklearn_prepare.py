@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -61,6 +62,14 @@ def test_callbacks_are_not_kept():
     assert "_skl_callbacks" not in prepared.state
     assert "callbacks" in prepared.notes[0]
     assert "_skl_callbacks" in vars(model)
+
+
+def test_a_method_that_fit_left_in_the_instance_is_not_data():
+    rows = np.random.RandomState(0).randn(60, 2)
+    settings = {"early_stopping": True, "scoring": "accuracy", "max_iter": 2, "min_samples_leaf": 3}
+    model = HistGradientBoostingClassifier(**settings).fit(rows, np.arange(60) % 2)
+    assert "_raw_predict" in vars(model)
+    assert "_raw_predict" not in ADAPTER.prepare(model).state
 
 
 def test_an_ordinary_estimator_is_its_own_dict():

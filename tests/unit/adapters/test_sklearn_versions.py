@@ -18,6 +18,7 @@ from sklearn import (
     preprocessing,
     semi_supervised,
     svm,
+    tree,
 )
 from sklearn.utils import check_array
 
@@ -77,6 +78,7 @@ def test_another_version_fills_missing_parameters_so_that_get_params_and_clone_w
         (ensemble.BaggingRegressor, OLD, {"max_samples": None}, {"max_samples": 1.0}),
         (ensemble.GradientBoostingRegressor, OLD, {"criterion": "deprecated"}, {"criterion": "friedman_mse"}),
         (ensemble.HistGradientBoostingRegressor, NEW, {"categorical_features": "warn"}, {"categorical_features": None}),
+        (tree.ExtraTreeRegressor, NEW, {"criterion": "friedman_mse"}, {"criterion": "squared_error"}),
         (preprocessing.KBinsDiscretizer, NEW, {}, {"quantile_method": "linear"}),
         (svm.SVC, OLD, {"probability": "deprecated"}, {"probability": False}),
         (svm.SVC, NEW, {"probability": True, "support_": 1}, {"_effective_probability": True}),
@@ -163,6 +165,12 @@ def test_statistics_of_an_older_imputer_are_used_as_they_are():
     statistics = np.array([1.5, np.nan], dtype=np.float32)
     state = adjust(impute.SimpleImputer, {"statistics_": statistics}, NEW)
     assert state["_fill_dtype"] == np.float32
+
+
+def test_statistics_of_a_newer_imputer_are_cast_as_it_would():
+    before = {"statistics_": np.array([1.5, 2.5], dtype=object), "_fill_dtype": np.dtype(np.float64)}
+    assert adjust(impute.SimpleImputer, dict(before), OLD)["statistics_"].dtype == np.float64
+    assert adjust(impute.SimpleImputer, dict(before), NEW)["statistics_"].dtype == object
 
 
 def test_histogram_boosting_gets_its_label_encoder():

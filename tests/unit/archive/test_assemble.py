@@ -95,7 +95,8 @@ def test_large_arrays_are_not_copied() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "code"),
-    [({"name": "Churn"}, "name-invalid"), ({"metrics": {"a": "nan"}}, "metric-not-finite"), ({"format": 2}, "format-unknown"),
+    [({"name": "Churn"}, "name-invalid"), ({"metrics": {"a": "nan"}}, "metric-not-finite"), ({"format": 2},
+    "format-unknown"),
      ({"requires": ["x"]}, "requires-unknown"), ({"metadata": {"a": 0.5}}, "manifest-value")],
 )  # fmt: skip
 def test_a_draft_that_breaks_a_rule_is_the_callers(changes: dict[str, object], code: str) -> None:
@@ -145,6 +146,9 @@ def test_a_first_look_sees_names_sizes_and_tensors(form: str, tmp_path: object) 
     peeked = peek_source(target.read_bytes() if form == "bytes" else target, DEFAULT)
     assert peeked.sizes == {name: sum(map(len, parts)) for name, parts in found.items()}
     assert peeked.form == form
-    assert [(name, t.shape) for shard in peeked.shards for name, t in shard.items()] == [("t0", (10,)), ("t1", (2097152,))]
+    assert [(name, t.shape) for shard in peeked.shards for name, t in shard.items()] == [
+        ("t0", (10,)),
+        ("t1", (2097152,)),
+    ]
     assert set(peeked.members) == {"manifest.json", "README.md", "env/pylock.toml", "model/tree.json"}
     assert all(peeked.members[name] == b"".join(found[name]) for name in peeked.members)

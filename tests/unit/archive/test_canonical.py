@@ -41,7 +41,8 @@ NOT_CANONICAL = [
     b'{"\\u0061":1}', b'["\\/"]', b'["\\u000A"]', b"[1e0]",
 ]  # fmt: skip
 INVALID = [
-    b"", b"{", b"[1,]", b"nan", b"NaN", b"[01]", b'"\xff"', b'"\\ud800"', b'"\xed\xa0\x80"', b"[1]x", b"1e999", b"[" * 100_000,
+    b"", b"{", b"[1,]", b"nan", b"NaN", b"[01]", b'"\xff"', b'"\\ud800"', b'"\xed\xa0\x80"', b"[1]x",
+    b"1e999", b"[" * 100_000,
     b'{"a":' * 100_000, b"'a'", b"\xef\xbb\xbf{}", b'["\x01"]',
 ]  # fmt: skip
 
@@ -70,7 +71,9 @@ def test_any_bytes_give_a_value_that_encodes_to_them_or_an_amber_error(data: byt
     assert canonical.encode(value) == data
 
 
-@pytest.mark.parametrize("value", [1.5, SAFE + 1, -SAFE - 1, {"a": [0.5]}, {"": 1}, {"a\n": 1}, {"\ue000": 1}, {"a" * 257: 1}])
+@pytest.mark.parametrize(
+    "value", [1.5, SAFE + 1, -SAFE - 1, {"a": [0.5]}, {"": 1}, {"a\n": 1}, {"\ue000": 1}, {"a" * 257: 1}]
+)
 def test_values_outside_the_subset(value: Any) -> None:
     assert not canonical.is_plain(value)
 
@@ -97,6 +100,8 @@ def test_floats_have_one_text(value: float) -> None:
     assert canonical.is_float_text(repr(value), finite=True) == (abs(value) < float("inf"))
 
 
-@pytest.mark.parametrize("text", ["1", "01.0", "1.00", "1e5", "+1.0", " 1.0", "Infinity", "NaN", "1_0.0", "0x1", "", "٣.٠", "1.0" * 40])
+@pytest.mark.parametrize(
+    "text", ["1", "01.0", "1.00", "1e5", "+1.0", " 1.0", "Infinity", "NaN", "1_0.0", "0x1", "", "٣.٠", "1.0" * 40]
+)
 def test_other_spellings_of_floats(text: str) -> None:
     assert not canonical.is_float_text(text)

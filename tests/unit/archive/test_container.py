@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from amber.archive import container, names
 from amber.archive.container import Entry, frame, read_container, view_fetch
 from amber.archive.write import to_bytes
-from amber.errors import AmberError, FormatError, LimitError
+from amber.errors import AmberError, FormatError
 from amber.limits import DEFAULT, Limits
 from tests.unit.archive.samples import artifact
 
@@ -21,7 +21,9 @@ MIB = 1024 * 1024
 SHARD = "model/tensors-00001.safetensors"
 
 payloads = st.dictionaries(
-    st.sampled_from(["README.md", "model/tree.json", SHARD, "cases/g000.bin", "signatures/0001-oms.sigstore.json", "z"]),
+    st.sampled_from(
+        ["README.md", "model/tree.json", SHARD, "cases/g000.bin", "signatures/0001-oms.sigstore.json", "z"]
+    ),
     st.binary(max_size=300),
 )
 
@@ -85,7 +87,12 @@ def test_any_bytes_give_an_amber_error(data: bytes) -> None:
             read(begin + data)
 
 
-@given(st.binary(min_size=22, max_size=120), st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+@given(
+    st.binary(min_size=22, max_size=120),
+    st.integers(0, 2**16 - 1),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+)
 @settings(max_examples=200, deadline=None)
 def test_any_end_record_gives_an_amber_error(body: bytes, count: int, size: int, offset: int) -> None:
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, size, offset, 0)
@@ -163,7 +170,10 @@ def test_alignment() -> None:
 @given(st.lists(st.integers(0, 3 * MIB), min_size=1, max_size=8), st.randoms(use_true_random=False))
 @settings(max_examples=50, deadline=None)
 def test_offsets_are_multiples_of_the_alignment(sizes: list[int], chance: random.Random) -> None:
-    listed = ["manifest.json", *(names.shard_name(i) if chance.random() < 0.5 else f"zz{i}" for i in range(1, len(sizes)))]
+    listed = [
+        "manifest.json",
+        *(names.shard_name(i) if chance.random() < 0.5 else f"zz{i}" for i in range(1, len(sizes))),
+    ]
     entries = [Entry(name, size, 0) for name, size in zip(listed, sizes, strict=True)]
     layout = frame(entries)
     for entry, head, offset in zip(entries, layout.heads, layout.offsets, strict=True):

@@ -19,7 +19,12 @@ def test_pieces_do_not_matter(size: int) -> None:
 
 @pytest.mark.parametrize("large", [0, 400_000])
 def test_the_id_is_the_root_in_code_point_order(large: int) -> None:
-    members = {"model/tree.json": [b"tree"], "README.md": [b"a", b"b"], "manifest.json": [b"m" * large], "cases/g0.bin": []}
+    members = {
+        "model/tree.json": [b"tree"],
+        "README.md": [b"a", b"b"],
+        "manifest.json": [b"m" * large],
+        "cases/g0.bin": [],
+    }
     digests = [hashlib.sha256(data).digest() for data in (b"ab", b"", b"m" * large, b"tree")]
     assert artifact_id(members) == hashlib.sha256(b"".join(digests)).hexdigest()
 

@@ -39,7 +39,8 @@ def test_a_folder_gives_the_members(directory: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [".DS_Store", "Thumbs.db", "model/.DS_Store", "notes.txt~", "Readme.md", "a b", "con", ".git/config", "a/b/c/d"]
+    "name",
+    [".DS_Store", "Thumbs.db", "model/.DS_Store", "notes.txt~", "Readme.md", "a b", "con", ".git/config", "a/b/c/d"],
 )
 def test_an_extra_file_is_named(directory: Path, name: str) -> None:
     (directory / name).parent.mkdir(parents=True, exist_ok=True)

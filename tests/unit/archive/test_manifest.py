@@ -33,7 +33,9 @@ FULL: dict[str, Any] = {
             name="age",
             dtype="FP64",
             shape=[-1, 1],
-            schema=m.Schema(categories=["a", 1, None], finite=True, kinds=["integer", "number"], order=0, range=(1, "inf")),
+            schema=m.Schema(
+                categories=["a", 1, None], finite=True, kinds=["integer", "number"], order=0, range=(1, "inf")
+            ),
             summary=m.Summary(count=10, missing="0.5", quantiles=["0.0"] * 21, categories=[("a", 5)], other=2),
         )
     ],
@@ -145,13 +147,22 @@ def test_default_values_written_out_are_not_canonical() -> None:
             "manifest-value",
         ),
         (
-            {"inputs": [{"name": "a", "dtype": "X", "shape": [], "summary": {"count": 1, "missing": 0, "quantiles": [1]}}]},
+            {
+                "inputs": [
+                    {"name": "a", "dtype": "X", "shape": [], "summary": {"count": 1, "missing": 0, "quantiles": [1]}}
+                ]
+            },
             "manifest-value",
         ),
         (
             {
                 "inputs": [
-                    {"name": "a", "dtype": "X", "shape": [], "summary": {"count": 1, "missing": 0, "categories": [["a", 4]]}}
+                    {
+                        "name": "a",
+                        "dtype": "X",
+                        "shape": [],
+                        "summary": {"count": 1, "missing": 0, "categories": [["a", 4]]},
+                    }
                 ]
             },
             "manifest-value",
@@ -160,7 +171,13 @@ def test_default_values_written_out_are_not_canonical() -> None:
         (
             {
                 "outputs": [
-                    {"method": "p", "name": "p", "dtype": "X", "shape": [], "tolerance": {"relative": "-1.0", "absolute": 0}}
+                    {
+                        "method": "p",
+                        "name": "p",
+                        "dtype": "X",
+                        "shape": [],
+                        "tolerance": {"relative": "-1.0", "absolute": 0},
+                    }
                 ]
             },
             "manifest-value",
@@ -170,7 +187,13 @@ def test_default_values_written_out_are_not_canonical() -> None:
         (
             {
                 "programs": [
-                    {"name": "x", "member": "programs/main.onnx", "precision": "float32", "domain": {}, "certificate": {}}
+                    {
+                        "name": "x",
+                        "member": "programs/main.onnx",
+                        "precision": "float32",
+                        "domain": {},
+                        "certificate": {},
+                    }
                 ]
             },
             "manifest-value",
@@ -178,7 +201,10 @@ def test_default_values_written_out_are_not_canonical() -> None:
     ],
 )
 def test_values_that_are_refused(changes: dict[str, Any], code: str) -> None:
-    assert code_of(json.dumps(plain(**changes), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()) == code
+    assert (
+        code_of(json.dumps(plain(**changes), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+        == code
+    )
 
 
 NAMES = {"churn": True, "a": True, "a.b_c-d": True, "a" * 63: True, "0": True, "": False, "A": False, "a..b": False,
@@ -227,7 +253,9 @@ def test_limit() -> None:
     assert caught.value.code == "limit-manifest-bytes"
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"null", b"[" * 100_000, b'{"a":' * 10_000, b"\xff", b'{"format":1,"format":1}'])
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"{}", b"null", b"[" * 100_000, b'{"a":' * 10_000, b"\xff", b'{"format":1,"format":1}']
+)
 def test_what_is_no_manifest(data: bytes) -> None:
     assert code_of(data) == "manifest-invalid"
 

@@ -15,7 +15,9 @@ CASES = m.CasesInfo(source="sample", rows=1, dropped=0, knife_edge=0, contains_t
 PROGRAM = m.ProgramInfo(name="main", member="programs/main.onnx", precision="float32", domain={}, certificate={})
 
 
-def check(sizes: dict[str, int], limits: Limits = DEFAULT, listed: dict[str, int] | None = None, **changes: Any) -> None:
+def check(
+    sizes: dict[str, int], limits: Limits = DEFAULT, listed: dict[str, int] | None = None, **changes: Any
+) -> None:
     names = listed if listed is not None else {n: s for n, s in sizes.items() if n[:8] not in ("manifest", "signatur")}
     members = {name: m.MemberInfo(size=size, blake3="0" * 64) for name, size in names.items()}
     check_members(draft(members=members, **changes), sizes, limits)
@@ -39,11 +41,16 @@ def test_what_passes() -> None:
 
 
 def test_lists_and_members_must_agree() -> None:
-    assert refused({**BASE, "README.md": 1}, listed={n: BASE[n] for n in list(BASE)[1:]}) == ("member-unlisted", "README.md")
+    assert refused({**BASE, "README.md": 1}, listed={n: BASE[n] for n in list(BASE)[1:]}) == (
+        "member-unlisted",
+        "README.md",
+    )
     assert refused(BASE, listed={**{n: BASE[n] for n in list(BASE)[1:]}, "a": 1}) == ("member-missing", "a")
     assert refused(BASE, listed={"env/pylock.toml": 5, "model/tree.json": 8}) == ("member-size", "model/tree.json")
     assert refused(BASE, listed=BASE) == ("member-missing", "manifest.json")
-    assert refused({**BASE, BUNDLE: 1}, listed={**{n: BASE[n] for n in list(BASE)[1:]}, BUNDLE: 1})[0] == "member-missing"
+    assert (
+        refused({**BASE, BUNDLE: 1}, listed={**{n: BASE[n] for n in list(BASE)[1:]}, BUNDLE: 1})[0] == "member-missing"
+    )
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,14 @@ def test_numbers_of_signatures_are_limited() -> None:
 
 
 def test_order_is_manifest_then_code_points_then_signatures() -> None:
-    shuffled = ["signatures/0001-oms.sigstore.json", "model/tree.json", "README.md", "zz", "manifest.json", "env/pylock.toml"]
+    shuffled = [
+        "signatures/0001-oms.sigstore.json",
+        "model/tree.json",
+        "README.md",
+        "zz",
+        "manifest.json",
+        "env/pylock.toml",
+    ]
     assert names.ordered(shuffled) == [
         "manifest.json", "README.md", "env/pylock.toml", "model/tree.json", "zz", "signatures/0001-oms.sigstore.json",
     ]  # fmt: skip

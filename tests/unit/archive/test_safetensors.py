@@ -48,7 +48,9 @@ def header_length(data: bytes) -> int:
 def test_round_trip(listed: list[tuple[str, list[int]]]) -> None:
     tensors = [make(carrier, tuple(shape)) for carrier, shape in listed]
     found = in_order([read_shard(memoryview(join(tensors)), DEFAULT)])
-    assert [(t.carrier, t.shape, bytes(t.data)) for t in found] == [(t.carrier, t.shape, bytes(t.data)) for t in tensors]
+    assert [(t.carrier, t.shape, bytes(t.data)) for t in found] == [
+        (t.carrier, t.shape, bytes(t.data)) for t in tensors
+    ]
 
 
 @given(specs)
@@ -56,7 +58,8 @@ def test_round_trip(listed: list[tuple[str, list[int]]]) -> None:
 def test_only_the_padding_differs_from_upstream(listed: list[tuple[str, list[int]]]) -> None:
     tensors = [make(carrier, tuple(shape)) for carrier, shape in listed]
     arrays = {
-        f"t{i}": np.frombuffer(tensor.data, DTYPES[tensor.carrier]).reshape(tensor.shape) for i, tensor in enumerate(tensors)
+        f"t{i}": np.frombuffer(tensor.data, DTYPES[tensor.carrier]).reshape(tensor.shape)
+        for i, tensor in enumerate(tensors)
     }
     ours, theirs = join(tensors), stock_save(arrays)
     mine, other = header_length(ours), header_length(theirs)
@@ -126,7 +129,8 @@ def test_the_helper_makes_valid_shards() -> None:
     "table",
     [
         {}, [], {"t0": info(dtype="F8_E4M3")}, {"t0": info(dtype=1)}, {"a": info()}, {"t00": info()}, {"t-1": info()},
-        {"t0": {**info(), "more": 1}}, {"t0": {"dtype": "U8", "shape": [4]}}, {"t0": info(shape=[-4])}, {"t0": info(shape=4)},
+        {"t0": {**info(), "more": 1}}, {"t0": {"dtype": "U8", "shape": [4]}}, {"t0": info(shape=[-4])},
+        {"t0": info(shape=4)},
         {"t0": info(shape=[1.5])}, {"t0": info(offsets=[0])}, {"t0": info(shape=[1] * 33 + [4])}, {"t0": None},
         {"__metadata__": {"a": "b"}, "t0": info()}, {"t0": info(shape=[2**63])}, {"t0": info(shape=[2**70])},
     ],
@@ -139,7 +143,8 @@ def test_invalid_headers(table: object) -> None:
     ("table", "data"),
     [
         ({"t0": info()}, b"abc"), ({"t0": info()}, b"abcde"), ({"t0": info(offsets=[1, 5])}, b"abcde"),
-        ({"t0": info(shape=[5])}, b"abcd"), ({"t0": info(offsets=[4, 0])}, b"abcd"), ({"t0": info(offsets=[-4, 0])}, b"abcd"),
+        ({"t0": info(shape=[5])}, b"abcd"), ({"t0": info(offsets=[4, 0])}, b"abcd"),
+        ({"t0": info(offsets=[-4, 0])}, b"abcd"),
         ({"t0": info(shape=[2**31, 2**31])}, b"abcd"), ({"t0": info(offsets=[0, 2**40], shape=[2**40])}, b"abcd"),
         ({"t0": info(), "t1": info()}, b"abcd"), ({"t0": info(), "t1": info(offsets=[5, 9])}, b"abcdefghi"),
         ({"t0": info(), "t1": info(offsets=[3, 7])}, b"abcdefg"),
@@ -151,7 +156,13 @@ def test_holes_overlaps_and_bounds(table: object, data: bytes) -> None:
 
 def test_other_spellings_of_a_header() -> None:
     good = json.dumps({"t0": info()}, separators=(",", ":")).encode()
-    for raw in (b" " + good, good[:-1] + b" }", good.replace(b":[0", b": [0"), good.replace(b"U8", b"U\\u0038"), good + b"\n"):
+    for raw in (
+        b" " + good,
+        good[:-1] + b" }",
+        good.replace(b":[0", b": [0"),
+        good.replace(b"U8", b"U\\u0038"),
+        good + b"\n",
+    ):
         assert code_of(rebuilt(None, b"abcd", raw=raw)) == "tensor-header-not-canonical"
     double = good[:-1] + b"," + good[1:]
     assert code_of(rebuilt(None, b"abcd", raw=double)) == "tensor-header-not-canonical"

@@ -104,7 +104,9 @@ def test_targets_that_are_no_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["writev", "fsync", "replace"])
-def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+def test_a_failure_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
     file = tmp_path / "m.amber"
     file.write_bytes(b"old")
 

@@ -93,7 +93,7 @@ def test_any_flipped_byte_of_a_folder_member_is_detected(position: int, flip: in
         data = bytearray((target / name).read_bytes())
         data[position % len(data)] ^= flip
         (target / name).write_bytes(data)
-        assert outcome(target)[0] == "digest-mismatch"
+        assert outcome(target)[0] in ("digest-mismatch", "card-invalid")
 
 
 @given(st.integers(0, 10**6))
@@ -174,9 +174,7 @@ def test_under_such_a_policy_nothing_is_mapped(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_checked_never_reads_passed() -> None:
-    signed = to_bytes(
-        {**members(), "signatures/0001-oms.sigstore.json": [b"{}"], "signatures/0001.tlog-proof": [b"x"]}
-    )
+    signed = to_bytes({**members(), "signatures/0001-oms.sigstore.json": [b"{}"], "signatures/0001.tlog-proof": [b"x"]})
     code, statuses = outcome(signed)
     assert code == ""
     assert statuses[2] == statuses[10] == "not-supported"
