@@ -91,6 +91,12 @@ def _hyperparameters() -> Iterator[Vector]:
         ("limit-verbosity", "verbose", pipeline.but(verbose=10**6), "output without end"),
     ):
         yield _refuse(code, what, root, shows)
+    nmf = Obj("sklearn.decomposition.NMF", max_iter=10**9)
+    yield _refuse("limit-iterations", "nmf", nmf, "a solver that transform runs a billion times")
+    sketch = Obj("sklearn.kernel_approximation.PolynomialCountSketch", n_components=10**9)
+    yield _refuse("limit-components", "sketch", sketch, "a billion columns out of one number")
+    hashing = Obj("sklearn.feature_extraction.FeatureHasher", n_features=2**40)
+    yield _refuse("limit-hash-features", "hasher", hashing, "2^40 columns out of one number")
     knn = Obj("sklearn.neighbors.KNeighborsClassifier", n_neighbors=1, n_jobs=10**6, metric="minkowski", p=2)
     yield _refuse("limit-jobs", "n-jobs", knn, "a million processes")
     yield _refuse("string-not-allowed", "metric", knn.but(n_jobs=None, metric="os.system"), "a metric of no list")

@@ -1,4 +1,4 @@
-"""Steps 3 and 4: manifests that break a rule, members that do not fit them, digests that differ."""
+"""Steps 3, 4 and 7: manifests that break a rule, members that do not fit them, digests that differ, environments that are none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from amber.archive import names
-from tools.vectors.artifact import Draft, canonical, pack, plain
+from tools.vectors.artifact import Draft, pack, plain
 from tools.vectors.index import Vector, reject
 
 ZEROS = "0" * 64
@@ -19,6 +19,7 @@ def vectors() -> Iterator[Vector]:
     yield from _members()
     yield from _limits()
     yield from _digests()
+    yield from _environments()
 
 
 def _with(**keys: Any) -> Draft:
@@ -266,4 +267,15 @@ def _digests() -> Iterator[Vector]:
         names.TREE: members[names.ENVIRONMENT].ljust(len(members[names.TREE]))[: len(members[names.TREE])]
     }
     yield reject("digest-mismatch", "other-member", pack(list(exchanged.items())), "a member holds another's bytes", 4)
-    assert canonical({"b": 1, "a": 2}) == b'{"a":2,"b":1}'
+
+
+def _environments() -> Iterator[Vector]:
+    for what, data, shows in (
+        ("json", b'{"lock-version": "1.0"}', "JSON"),
+        ("latin-1", b'lock-version = "\xe9"\n', "not UTF-8"),
+        ("duplicate", b"a = 1\na = 2\n", "a key twice"),
+        ("deep", b"a = " + b"[" * 20_000, "20 000 open brackets"),
+    ):
+        draft = plain()
+        draft.extra = {names.ENVIRONMENT: data}
+        yield reject("environment-invalid", what, draft, f"env/pylock.toml is no TOML: {shows}", 7)

@@ -28,6 +28,7 @@ def vectors() -> Iterator[Vector]:
     yield from _search_trees()
     yield from _sparse()
     yield from _text()
+    yield from _other()
 
 
 def _values(code: str, what: str, root: Any, shows: str, part: str = "values") -> Vector:
@@ -133,6 +134,41 @@ def _sparse() -> Iterator[Vector]:
         ("shape-mismatch", "csr-values", sparse(data=np.array([1.0])), "one value for three indices"),
     ):
         yield _values(code, what, made, shows)
+
+
+def _other() -> Iterator[Vector]:
+    diagonals = Obj("scipy.sparse.dia_matrix", shape=(3, 3), data=np.ones((2, 3)), offsets=np.array([1, 1], "<i4"))
+    yield _values("not-distinct", "diagonals", diagonals, "one diagonal twice")
+    pieces = Obj("scipy.interpolate.PPoly", c=np.ones((1, 1)), x=np.array([0.0, np.nan]), extrapolate=True, axis=0)
+    yield _values("not-finite", "spline", pieces, "a knot that is not a number")
+    leaf = np.zeros(1, PREDICTOR)
+    leaf["is_leaf"] = 1
+    split = np.zeros(3, PREDICTOR)
+    split["left"][0], split["right"][0], split["is_leaf"][1:] = 1, 2, 1
+    for code, what, field, value, shows in (
+        ("child-not-greater", "boosting-far", "left", 10**9, "a child of index 10^9"),
+        ("child-not-greater", "boosting-itself", "right", 0, "a node that is its own child"),
+        ("index-out-of-range", "boosting-feature", "feature_idx", -1, "a split on feature -1"),
+        ("index-out-of-range", "boosting-bitset", "is_categorical", 1, "a set of categories that is not there"),
+    ):
+        nodes = split.copy()
+        nodes[field][0] = value
+        yield _values(code, what, predictor(nodes), shows)
+    yield _values("shape-mismatch", "boosting-bitsets", predictor(leaf, 3), "sets of categories of 96 bits")
+
+
+PREDICTOR = np.dtype({
+    "names": ["value", "count", "feature_idx", "num_threshold", "missing_go_to_left", "left", "right", "gain", "depth",
+              "is_leaf", "bin_threshold", "is_categorical", "bitset_idx"],
+    "formats": ["<f8", "<u4", "<i8", "<f8", "u1", "<u4", "<u4", "<f8", "<u4", "u1", "u1", "u1", "<u4"],
+    "offsets": [0, 8, 12, 20, 28, 29, 33, 37, 45, 49, 50, 51, 52], "itemsize": 56,
+})  # fmt: skip
+
+
+def predictor(nodes: np.ndarray[Any, Any], width: int = 8) -> Obj:
+    """One tree of histogram boosting without categories."""
+    empty = np.zeros((0, width), "<u4")
+    return Obj("sklearn:ensemble.TreePredictor", nodes=nodes, binned_left_cat_bitsets=empty, raw_left_cat_bitsets=empty)
 
 
 def _text() -> Iterator[Vector]:

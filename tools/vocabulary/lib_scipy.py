@@ -164,8 +164,8 @@ TYPES: dict[str, Json] = {
 }  # fmt: skip
 
 _UFUNCS = (
-    "boxcox boxcox1p cbrt digamma entr erf erfc erfcinv erfinv exp10 exp2 expit expm1 gammaln huber inv_boxcox "
-    "inv_boxcox1p kl_div log1p log_expit log_ndtr logit ndtr ndtri pseudo_huber rel_entr xlog1py xlogy"
+    "boxcox boxcox1p cbrt entr erf erfc erfcinv erfinv exp10 exp2 expit expm1 gammaln huber inv_boxcox "
+    "inv_boxcox1p kl_div log1p log_expit log_ndtr logit ndtr ndtri pseudo_huber psi rel_entr xlog1py xlogy"
 )
 _DISTANCES = (
     "braycurtis canberra chebyshev cityblock correlation cosine dice euclidean hamming jaccard minkowski "

@@ -13,6 +13,7 @@ import inspect
 import struct
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -293,7 +294,8 @@ class _Builder:
         """Import the first target that exists here; targets are the vocabulary's, never the file's."""
         for target in targets:
             try:
-                return getattr(importlib.import_module(target.module), target.name)
+                # a dotted name is a method of a class of the vocabulary (str.lower)
+                return reduce(getattr, target.name.split("."), importlib.import_module(target.module))
             except (ImportError, AttributeError):
                 continue
         library = getattr(self.vocabulary.entry(name), "library", "") or name.split(".")[0]

@@ -146,10 +146,10 @@ class Arrow:
 
     def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
         """Return the array in one chunk."""
+        name, values, mask = state["type"], state["values"], state["mask"]
+        wanted = arrow_type(name)  # says what to install if there is no pyarrow
         import pyarrow as pa
 
-        name, values, mask = state["type"], state["values"], state["mask"]
-        wanted = arrow_type(name)
         storage = ARROW_TYPES[name]
         if (storage == "str") != isinstance(values, list) or (
             storage != "str" and (values.dtype != np.dtype(storage) or values.ndim != 1)

@@ -48,6 +48,7 @@ EXAMPLES: list[tuple[str, Callable[[], Any]]] = [
     ("partial", lambda: partial(np.clip, a_min=0.0, a_max=None)),
     ("partial-positional", lambda: partial(np.add, 1.5)),
     ("pattern", lambda: [re.compile(r"(?u)\b\w\w+\b"), re.compile("(?i)[a-z]+", re.DOTALL)]),
+    ("functions", lambda: [str.lower, str.split, len, max]),
     ("types", lambda: [int, float, str, bool, list, dict]),
     ("containers", _containers),
 ]

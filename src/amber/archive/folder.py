@@ -47,6 +47,8 @@ def read_folder(path: str, limits: Limits, take: Callable[[str, int, int], Resul
             for name, place, entry in _walk(root, "", limits.members):
                 with _member(entry, place, name) as (descriptor, size):
                     total += size
+                    if len(found) >= limits.members:
+                        raise LimitError("limit-members", f"more than {limits.members} members", where=path)
                     if total > limits.file_bytes:
                         raise LimitError("limit-file-bytes", f"more than {limits.file_bytes} bytes", where=path)
                     found[name] = take(name, descriptor, size)

@@ -249,7 +249,7 @@ def _summary(values: Any) -> SummaryDraft | None:
         present = numbers[~np.isnan(numbers)]
         if not len(present):
             return SummaryDraft(count=count, missing="1.0")
-        ends = np.quantile(present, QUANTILES, method="inverted_cdf")
+        ends = np.quantile(present, QUANTILES) if np.isfinite(present).all() else np.sort(present)[_evenly(len(present))]
         gone = repr((count - len(present)) / count)
         return SummaryDraft(count=count, missing=gone, quantiles=[repr(float(q)) for q in ends])
     items = values.tolist()
@@ -262,6 +262,11 @@ def _summary(values: Any) -> SummaryDraft | None:
     kept = [(value[1], n) for value, n in common[:_MAX_CATEGORIES]]
     other = len(present_items) - sum(n for _, n in kept)
     return SummaryDraft(count=count, missing=share, categories=kept, other=other)
+
+
+def _evenly(count: int) -> list[int]:
+    """Positions of the quantiles where infinities forbid to interpolate."""
+    return [round(q * (count - 1)) for q in QUANTILES]
 
 
 def _text(value: Any) -> tuple[str, Json]:

@@ -47,7 +47,7 @@ class Recorded:
 
 
 def find_edges(
-    model: Any, chain: Chain, group: Recorded, methods: Sequence[str], scales: Scales, alone: int
+    model: Any, chain: Chain, group: Recorded, methods: Sequence[str], scales: Scales, alone: int, ordinary: bool
 ) -> Edges:
     """Ask the model for the same rows in other ways.
 
@@ -58,6 +58,7 @@ def find_edges(
         methods: The methods to ask; those with answers that have one element or more for each row count.
         scales: The `s` of each output.
         alone: How many rows to ask one by one, those with the smallest margins first.
+        ordinary: The rows are ordinary ones, so a column has a typical magnitude.
     """
     asked = [m for m in methods if m in group.values and m != INVERSE]
     edges = Edges(ratios={method: np.zeros(group.rows) for method in asked})
@@ -68,7 +69,7 @@ def find_edges(
     order = np.random.RandomState(7).permutation(group.rows).tolist()
     shuffled = _Again(chain, model, rows.take(group.X, order))
     single = [(row, _Again(chain, model, rows.take(group.X, [row]))) for row in picked]
-    moves = list(_moves(chain, group.X))
+    moves = list(_moves(chain, group.X, ordinary))
     for method in asked:
         seen = [_compared(group, method, scales, shuffled, np.argsort(order).tolist())]
         seen += [_compared(group, method, scales, again, [0], [row]) for row, again in single]
@@ -171,7 +172,7 @@ def _batching(group: Recorded, seen: list[tuple[bool, Any] | None], picked: int)
     return "none" if changed > limit or shuffled > max(1, MEANING * group.rows) else "tolerant"
 
 
-def _moves(chain: Chain, X: Any) -> Iterator[_Again]:
+def _moves(chain: Chain, X: Any, ordinary: bool) -> Iterator[_Again]:
     """The output of each inexact step, or the input of an inexact last part, moved by 8 ulp in four patterns."""
     if chain.last is None:
         return
@@ -187,12 +188,12 @@ def _moves(chain: Chain, X: Any) -> Iterator[_Again]:
     for place in places:
         step = chain.stages[place - 1].step if place else None
         for pattern in range(4):
-            moved = _moved(outputs[place], pattern, step)
+            moved = _moved(outputs[place], pattern, step, ordinary)
             if moved is not None:
                 yield _Again(chain, chain.last, moved, place)
 
 
-def _moved(X: Any, pattern: int, step: Any) -> Any:
+def _moved(X: Any, pattern: int, step: Any, ordinary: bool) -> Any:
     """The table with its floats moved by 8 ulp: up, down, and by turns; None where it holds no floats."""
     kind = rows.form(X)
     if kind == "frame":
@@ -204,30 +205,32 @@ def _moved(X: Any, pattern: int, step: Any) -> Any:
         for j in floats:
             if mask[j]:
                 values = X.iloc[:, j].to_numpy()
-                frame.isetitem(j, _nudged(values.reshape(-1, 1), pattern + j).ravel())
+                frame.isetitem(j, _nudged(values.reshape(-1, 1), pattern + j, ordinary).ravel())
         return frame
     if kind == "csr" and X.dtype.kind == "f":
         moved = X.copy()
         if not hasattr(moved, "data") or X.format not in ("csr", "csc"):
             return None
-        moved.data = _nudged(X.data.reshape(-1, 1), pattern).ravel()
+        moved.data = _nudged(X.data.reshape(-1, 1), pattern, ordinary).ravel()
         return moved
     if kind == "array" and X.dtype in (np.float64, np.float32) and X.ndim in (1, 2):
-        table = _nudged(X.reshape(len(X), -1), pattern).reshape(X.shape)
+        table = _nudged(X.reshape(len(X), -1), pattern, ordinary).reshape(X.shape)
         if step is not None and X.ndim == 2:
             table = np.where(inexact_columns(step, X.shape[1]), table, X)
         return table
     return None
 
 
-def _nudged(values: Any, pattern: int) -> Any:
-    """Move each value by 8 ulp of itself or of its column's mean magnitude, whichever is more.
+def _nudged(values: Any, pattern: int, ordinary: bool) -> Any:
+    """Move each value by 8 ulp of itself, or of its column's mean magnitude among ordinary rows, whichever is more.
 
     A value that cancelled to almost nothing carries the rounding of what it was computed from. Columns of whole
     numbers stay: they are counts or codes, and exact.
     """
     finite = np.where(np.isfinite(values), values, 0.0)
-    size = np.maximum(np.abs(finite), np.abs(finite).mean(axis=0, keepdims=True))
+    size = np.abs(finite)
+    if ordinary and len(size):
+        size = np.maximum(size, size.mean(axis=0, keepdims=True))
     whole = (finite == np.rint(finite)).all(axis=0, keepdims=True)
     sign = np.ones(values.shape)
     if pattern % 4 >= 2:

@@ -34,7 +34,7 @@ KIB, MIB = 1024, 1024 * 1024
 SYNTHETIC_ROWS = 128
 MAX_ALONE = 64
 _SLOW = 15_000  # nominal microseconds of a call above which edge groups ask only what is not derived
-_ALONE_WORK = 100_000  # nominal microseconds for rows asked one by one
+_ALONE_WORK = 60_000  # nominal microseconds for rows asked one by one
 _METHOD_BYTES = 64 * KIB  # of one row's answer; a method that says more is left out
 _TENSOR_BYTES = 150  # of JSON for one tensor, apart from its name and parameters
 _NO_TRANSFORM = "there is no transform to invert"
@@ -288,7 +288,7 @@ class _Recorder:
         for answer in main.answers:
             scale_of(answer.columns, answer.method, self.scales)
         alone = max(4, min(MAX_ALONE, _ALONE_WORK // self.cost[0]))
-        found = find_edges(self.model, self.chain, kept[0], self._knife_methods(main), self.scales, alone)
+        found = find_edges(self.model, self.chain, kept[0], self._knife_methods(main), self.scales, alone, True)
         widened = {method: widening(ratio) for method, ratio in found.ratios.items()}
         for method, powers in widened.items():
             if powers and self.tolerance is None:
@@ -298,7 +298,7 @@ class _Recorder:
         _mark_rows(main, found, limits)
         for group, live in zip(groups[1:], kept[1:], strict=True):
             if group.kind in _VARIED and live.values:
-                near = find_edges(self.model, self.chain, live, self._knife_methods(group), self._own(group), 2)
+                near = find_edges(self.model, self.chain, live, self._knife_methods(group), self._own(group), 2, False)
                 for method, batching in found.batching.items():
                     if batching == "none":
                         near.ratios.pop(method, None)

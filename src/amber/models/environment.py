@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from amber.errors import SourceError, UsageError
+from amber.errors import FormatError, SourceError, UsageError
 
 # library of the vocabulary -> module that carries `__version__`
 MODULES = {"numpy": "numpy", "scipy": "scipy", "pandas": "pandas", "scikit-learn": "sklearn"}
@@ -181,7 +181,11 @@ def _host(source: dict[str, Any], name: str, where: str) -> set[str]:
 
 
 def recorded(lock: bytes | memoryview) -> Mapping[str, Any]:
-    """Return the table `[tool.amber]` of `env/pylock.toml`, as written; {} where there is none of the right form."""
+    """Return the table `[tool.amber]` of `env/pylock.toml`, as written; {} where there is none.
+
+    Raises:
+        FormatError: `environment-invalid`: the member is not TOML.
+    """
     return _recorded(bytes(lock))
 
 
@@ -189,8 +193,8 @@ def recorded(lock: bytes | memoryview) -> Mapping[str, Any]:
 def _recorded(lock: bytes) -> Mapping[str, Any]:
     try:
         table = tomllib.loads(lock.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
-        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FormatError("environment-invalid", f"not TOML: {error}", where="env/pylock.toml") from error
     tool = table.get("tool")
     facts = tool.get("amber") if isinstance(tool, dict) else None
     return facts if isinstance(facts, dict) else {}

@@ -91,9 +91,9 @@ def load(
         audit(tree, rules)
         steps.append(Step(6, "passed"))
         clock.lap("audit")
+        then = environment.recorded(opened.members["env/pylock.toml"])
         model = _build(tree, manifest.libraries)
         clock.lap("build")
-        then = environment.recorded(opened.members["env/pylock.toml"])
         moved = environment.differences(then, manifest.libraries, manifest.libraries)
         steps.append(Step(7, "passed", "environment-changed" if moved else "", "; ".join(moved)))
         steps += checked.later

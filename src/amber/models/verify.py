@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from amber.errors import FormatError
 from amber.models import environment
 from amber.models.child import replay_in_child
 from amber.policy import Policy
@@ -44,6 +45,8 @@ def verify(
             if report.verdict == "broken":
                 return report
             report, moved = _environment(report, checked)
+        except FormatError as error:
+            return _ending(report, 7, "failed", error.code, str(error))
         except ImportError as error:
             return _ending(report, 6, "not-supported", "library-missing", f"{error}; pip install 'amber[sklearn]'")
         if report.refused or not cases:

@@ -38,6 +38,10 @@ def tell(folder: Path) -> None:
 
 def _train(stage: Stage) -> Trained:
     stage.chapter("Train a real pipeline on real data")
+    import sklearn.compose
+    import sklearn.ensemble
+    import sklearn.impute
+
     begin = time.perf_counter()
     trained = train()
     stage.say(

@@ -1,0 +1,129 @@
+"""Write the generated parts of `spec/`: the table of codes in steps.md, the limits in policy.md and their schema.
+
+Usage: python scripts/write_spec.py [--check]
+
+With `--check` nothing is written; exit 1 when a file is stale. `write_codes.py` writes `spec/codes.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from amber.codes import CODES
+from amber.limits import DEFAULT, Limits
+from amber.policy import NAME
+from amber.report import VERDICTS
+
+SPEC = Path(__file__).resolve().parent.parent / "spec"
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def codes() -> str:
+    """Return the codes that a file can cause, by step."""
+    order = sorted((step, code) for code, (step, _) in CODES.items() if step is not None)
+    return table(("code", "step", "meaning"), ((f"`{code}`", str(step), CODES[code][1]) for step, code in order))
+
+
+# What each limit bounds; a limit without a sentence stops the script.
+MEANINGS = {
+    "file_bytes": "the artifact, or all members of a folder, in bytes",
+    "members": "members",
+    "manifest_bytes": "`manifest.json`, in bytes",
+    "tree_bytes": "`model/tree.json`, in bytes",
+    "strings_bytes": "`model/strings.json`, in bytes",
+    "card_bytes": "`README.md`, in bytes",
+    "environment_bytes": "`env/pylock.toml`, in bytes",
+    "tensor_header_bytes": "the JSON header of one shard, in bytes",
+    "tensors": "tensors",
+    "tensor_rank": "dimensions of an array (a carrier may add one)",
+    "nodes": "nodes; elements of an array whose items have no bytes",
+    "integer_digits": "characters of an integer that is a string",
+    "dtype_fields": "fields of one structured dtype",
+    "cases_members": "members below `cases/`",
+    "cases_bytes": "members below `cases/`, in bytes together",
+    "signatures": "members below `signatures/`",
+    "problems": "problems that an audit collects before it stops",
+    "polynomial_degree": "degree of polynomial features, splines and kernels",
+    "pattern_chars": "characters of a regular expression",
+    "hash_features": "features of a hashing vectoriser",
+    "jobs": "processes or threads that an estimator asks for",
+    "verbosity": "verbosity of an estimator",
+    "ngram": "length of n-grams",
+    "components": "columns that a transformer makes out of its parameters alone",
+    "iterations": "iterations of a solver that runs inside `predict` or `transform`",
+    "unfolded_objects": "objects counted along every way that leads to them (sharing unfolded)",
+    "replay_seconds": "wall clock of a replay in a child process, in seconds",
+    "replay_extra_bytes": "address space of that process beyond four times the model, in bytes",
+    "load_replay_seconds": "replay inside `load`, checked between groups, in seconds",
+}
+
+
+def limits() -> str:
+    """Return the limits with their defaults."""
+    rows = ((f"`{item.name}`", f"{getattr(DEFAULT, item.name)}", MEANINGS[item.name]) for item in fields(Limits))
+    return table(("limit", "default", "what it bounds"), rows)
+
+
+def policy_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a policy."""
+    kinds = {item.name: "integer" if isinstance(getattr(DEFAULT, item.name), int) else "number" for item in fields(Limits)}
+    properties = {
+        name: {"type": kind, "minimum": 0, "default": getattr(DEFAULT, name), "description": MEANINGS[name]}
+        for name, kind in kinds.items()
+    }
+    names = {"type": "array", "items": {"type": "string", "pattern": f"^{NAME.pattern}$"}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The policy of a reader (spec/policy.md), as it stands in a TOML file",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "allow": names,
+            "verdict": {"enum": list(VERDICTS)},
+            "signers": {"type": "array", "items": {"type": "string"}},
+            "limits": {"type": "object", "additionalProperties": False, "properties": properties},
+        },
+    }
+
+
+def filled(page: str, marker: str, text: str) -> str:
+    """Return a page with the part between its markers replaced."""
+    pattern = re.compile(rf"(<!-- {marker}: [^\n]*-->\n).*?(<!-- /{marker} -->)", re.DOTALL)
+    if not pattern.search(page):
+        raise SystemExit(f"the page has no markers for {marker}")
+    return pattern.sub(lambda match: f"{match[1]}{text}\n{match[2]}", page)
+
+
+def wanted() -> dict[Path, str]:
+    """Return each generated file and what it must hold."""
+    pages = {"steps.md": ("codes", codes()), "policy.md": ("limits", limits())}
+    found = {SPEC / name: filled((SPEC / name).read_text("utf-8"), *part) for name, part in pages.items()}
+    found[SPEC / "schemas" / "policy.schema.json"] = json.dumps(policy_schema(), indent=1) + "\n"
+    return found
+
+
+def main() -> int:
+    """Write or check the files; return the exit code."""
+    files = wanted()
+    stale = [path for path, text in files.items() if not path.is_file() or path.read_text("utf-8") != text]
+    if "--check" in sys.argv[1:]:
+        print("\n".join(map(str, stale)))
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(files[path], encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
