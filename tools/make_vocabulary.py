@@ -175,7 +175,7 @@ def _members(content: dict[str, Any]) -> Iterator[str]:
 def main(arguments: list[str]) -> int:
     """Write, or with `--check` compare."""
     check = "--check" in arguments
-    if not check:
+    if not check and "--no-refresh" not in arguments:
         refresh_facts()
     wanted = {PACKAGE / "sklearn.json": dump(sklearn_file())}
     for path in sorted(PACKAGE.glob("*.json")):

@@ -78,9 +78,7 @@ def answers(estimator: Any, inputs: Any, target: Any = None) -> dict[str, Any]:
     return found
 
 
-def _arguments(
-    estimator: Any, method: str, inputs: Any, target: Any, found: dict[str, Any]
-) -> tuple[Any, ...]:
+def _arguments(estimator: Any, method: str, inputs: Any, target: Any, found: dict[str, Any]) -> tuple[Any, ...]:
     if method in _WITHOUT_INPUTS:
         return ()
     if method == "get_indices":

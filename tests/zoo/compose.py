@@ -50,9 +50,7 @@ def columns() -> Iterator[Specimen]:
     """Column transformers."""
     frame, y, x = d.frame(), d.labels(), d.numbers()
     yield fit("ColumnTransformer[frame]", _columns, frame)
-    yield fit(
-        "ColumnTransformer[passthrough]", lambda: _columns(remainder="passthrough", sparse_threshold=0), frame
-    )
+    yield fit("ColumnTransformer[passthrough]", lambda: _columns(remainder="passthrough", sparse_threshold=0), frame)
     yield fit(
         "ColumnTransformer[remainder-estimator]",
         lambda: ColumnTransformer([("worded", _worded(), WORDED)], remainder=_numeric()),
@@ -79,9 +77,7 @@ def columns() -> Iterator[Specimen]:
     )
     yield fit(
         "ColumnTransformer[string-slice]",
-        lambda: ColumnTransformer(
-            [("a", StandardScaler(), slice("a", "c"))], verbose_feature_names_out=False
-        ),
+        lambda: ColumnTransformer([("a", StandardScaler(), slice("a", "c"))], verbose_feature_names_out=False),
         d.number_frame(),
     )
     yield fit(
@@ -146,9 +142,7 @@ def columns() -> Iterator[Specimen]:
     )
     yield fit(
         "Pipeline[columns-forest-pandas]",
-        lambda: make_pipeline(
-            _columns(sparse_threshold=0), RandomForestClassifier(n_estimators=4, random_state=0)
-        ),
+        lambda: make_pipeline(_columns(sparse_threshold=0), RandomForestClassifier(n_estimators=4, random_state=0)),
         frame,
         y,
     )
@@ -187,14 +181,10 @@ def pipelines() -> Iterator[Specimen]:
         x,
         y,
     )
-    yield fit(
-        "Pipeline[transformer-only]", lambda: make_pipeline(StandardScaler(), PCA(2), MinMaxScaler()), x
-    )
+    yield fit("Pipeline[transformer-only]", lambda: make_pipeline(StandardScaler(), PCA(2), MinMaxScaler()), x)
     yield fit(
         "Pipeline[select]",
-        lambda: make_pipeline(
-            PolynomialFeatures(2), SelectKBest(f_classif, k=6), LogisticRegression(max_iter=200)
-        ),
+        lambda: make_pipeline(PolynomialFeatures(2), SelectKBest(f_classif, k=6), LogisticRegression(max_iter=200)),
         x,
         y,
     )
@@ -213,9 +203,7 @@ def pipelines() -> Iterator[Specimen]:
     )
     yield fit(
         "Pipeline[log]",
-        lambda: make_pipeline(
-            FunctionTransformer(np.log1p), KBinsDiscretizer(4, strategy="uniform"), Ridge()
-        ),
+        lambda: make_pipeline(FunctionTransformer(np.log1p), KBinsDiscretizer(4, strategy="uniform"), Ridge()),
         d.positive(),
         d.target(),
     )
@@ -257,9 +245,7 @@ def pipelines() -> Iterator[Specimen]:
         d.number_frame(),
     )
     shared = StandardScaler
-    yield fit(
-        "FeatureUnion[shared-child]", lambda: (lambda s: FeatureUnion([("one", s), ("two", s)]))(shared()), x
-    )
+    yield fit("FeatureUnion[shared-child]", lambda: (lambda s: FeatureUnion([("one", s), ("two", s)]))(shared()), x)
 
 
 def _notes() -> Any:

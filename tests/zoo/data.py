@@ -237,9 +237,7 @@ def topics() -> Any:
 @cache
 def records() -> Any:
     """List of dicts with numbers and strings."""
-    return [
-        {"city": CITIES[i % 5], "temp": float(i % 7), **({"wind": i / 3} if i % 3 else {})} for i in range(40)
-    ]
+    return [{"city": CITIES[i % 5], "temp": float(i % 7), **({"wind": i / 3} if i % 3 else {})} for i in range(40)]
 
 
 @cache

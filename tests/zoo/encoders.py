@@ -44,14 +44,10 @@ def categories() -> Iterator[Specimen]:
     yield fit("OneHotEncoder[drop-first]", partial(one, drop="first", sparse_output=False), x)
     yield fit("OneHotEncoder[drop-if-binary]", partial(one, drop="if_binary"), d.codes())
     yield fit("OneHotEncoder[drop-array]", partial(one, drop=["Lima", "51+"]), x)
-    yield fit(
-        "OneHotEncoder[given]", partial(one, categories=[list(d.CITIES), list(d.BANDS)], dtype=np.float32), x
-    )
+    yield fit("OneHotEncoder[given]", partial(one, categories=[list(d.CITIES), list(d.BANDS)], dtype=np.float32), x)
     yield fit("OneHotEncoder[gaps]", partial(one, handle_unknown="ignore"), d.words_with_gaps())
     yield fit("OneHotEncoder[integers]", partial(one, dtype=np.int32), d.codes())
-    yield fit(
-        "OneHotEncoder[frame]", partial(one, sparse_output=False), d.frame()[["city", "band", "member"]]
-    )
+    yield fit("OneHotEncoder[frame]", partial(one, sparse_output=False), d.frame()[["city", "band", "member"]])
     yield fit(
         "OneHotEncoder[concat]",
         partial(one, feature_name_combiner=callables.combine),
@@ -72,9 +68,7 @@ def categories() -> Iterator[Specimen]:
     )
     yield fit("OrdinalEncoder[missing]", partial(ordinal, encoded_missing_value=-2), d.words_with_gaps())
     yield fit("OrdinalEncoder[infrequent]", partial(ordinal, min_frequency=25, dtype=np.int64), x)
-    yield fit(
-        "OrdinalEncoder[ordered-frame]", partial(ordinal, categories=[list(d.BANDS)]), d.frame()[["band"]]
-    )
+    yield fit("OrdinalEncoder[ordered-frame]", partial(ordinal, categories=[list(d.BANDS)]), d.frame()[["band"]])
     yield fit("OrdinalEncoder[floats]", ordinal, d.gaps().round())
     for kind, y in {"auto": d.target(), "binary": d.labels() == "apple", "multiclass": d.labels()}.items():
         encoder = partial(pp.TargetEncoder, cv=3, random_state=0)
@@ -87,9 +81,7 @@ def categories() -> Iterator[Specimen]:
     )
     yield fit("LabelEncoder[integers]", pp.LabelEncoder, d.classes())
     yield fit("LabelEncoder[objects]", pp.LabelEncoder, d.object_labels())
-    yield fit(
-        "LabelBinarizer[sparse]", partial(pp.LabelBinarizer, sparse_output=True, pos_label=2), d.labels()
-    )
+    yield fit("LabelBinarizer[sparse]", partial(pp.LabelBinarizer, sparse_output=True, pos_label=2), d.labels())
     yield fit("LabelBinarizer[binary]", partial(pp.LabelBinarizer, neg_label=-1), d.binary())
     yield fit(
         "MultiLabelBinarizer[given]",
@@ -107,9 +99,7 @@ def scalers() -> Iterator[Specimen]:
     yield fit("StandardScaler[frame]", pp.StandardScaler, d.number_frame())
     yield fit("StandardScaler[float32]", pp.StandardScaler, d.single())
     yield fit("StandardScaler[integers]", pp.StandardScaler, d.counts())
-    yield fit(
-        "StandardScaler[constant-column]", pp.StandardScaler, np.column_stack([x[:, 0], np.ones(d.ROWS)])
-    )
+    yield fit("StandardScaler[constant-column]", pp.StandardScaler, np.column_stack([x[:, 0], np.ones(d.ROWS)]))
     yield fit(
         "StandardScaler[pandas-output]",
         lambda: pp.StandardScaler().set_output(transform="pandas"),
@@ -120,9 +110,7 @@ def scalers() -> Iterator[Specimen]:
         pp.StandardScaler,
         pd.DataFrame({"a": x[:, 0], "b": d.counts()[:, 0]}, index=[f"r{i}" for i in range(d.ROWS)]),
     )
-    yield fit(
-        "MinMaxScaler[clip]", partial(pp.MinMaxScaler, feature_range=(-1, 1), clip=True), x, inputs=x * 1.5
-    )
+    yield fit("MinMaxScaler[clip]", partial(pp.MinMaxScaler, feature_range=(-1, 1), clip=True), x, inputs=x * 1.5)
     yield fit("MinMaxScaler[missing]", pp.MinMaxScaler, d.gaps())
     yield fit("MaxAbsScaler[csr]", pp.MaxAbsScaler, d.sparse())
     yield fit(
@@ -158,9 +146,7 @@ def expansions() -> Iterator[Specimen]:
     x = d.numbers()
     for encode in ("onehot", "onehot-dense", "ordinal"):
         for strategy in ("uniform", "quantile", "kmeans"):
-            bins = partial(
-                pp.KBinsDiscretizer, 4, encode=encode, strategy=strategy, random_state=0, subsample=None
-            )
+            bins = partial(pp.KBinsDiscretizer, 4, encode=encode, strategy=strategy, random_state=0, subsample=None)
             yield fit(f"KBinsDiscretizer[{encode}-{strategy}]", bins, x)
     yield fit(
         "KBinsDiscretizer[per-column]",
@@ -173,9 +159,7 @@ def expansions() -> Iterator[Specimen]:
         partial(pp.PolynomialFeatures, 3, interaction_only=True),
         d.sparse(),
     )
-    yield fit(
-        "PolynomialFeatures[range]", partial(pp.PolynomialFeatures, (2, 3), include_bias=False, order="F"), x
-    )
+    yield fit("PolynomialFeatures[range]", partial(pp.PolynomialFeatures, (2, 3), include_bias=False, order="F"), x)
     yield fit(
         "PolynomialFeatures[frame]",
         lambda: pp.PolynomialFeatures(2).set_output(transform="pandas"),
@@ -206,9 +190,7 @@ def expansions() -> Iterator[Specimen]:
         partial(pp.FunctionTransformer, np.clip, kw_args={"a_min": 0, "a_max": 2}),
         x,
     )
-    yield fit(
-        "FunctionTransformer[identity-csr]", partial(pp.FunctionTransformer, accept_sparse=True), d.sparse()
-    )
+    yield fit("FunctionTransformer[identity-csr]", partial(pp.FunctionTransformer, accept_sparse=True), d.sparse())
     yield fit(
         "FunctionTransformer[own]",
         partial(pp.FunctionTransformer, callables.halve, feature_names_out=callables.names_out),
@@ -221,9 +203,7 @@ def imputers() -> Iterator[Specimen]:
     """Imputers, with and without indicators."""
     x = d.gaps()
     for strategy in ("mean", "median", "most_frequent", "constant"):
-        yield fit(
-            f"SimpleImputer[{strategy}]", partial(SimpleImputer, strategy=strategy, add_indicator=True), x
-        )
+        yield fit(f"SimpleImputer[{strategy}]", partial(SimpleImputer, strategy=strategy, add_indicator=True), x)
     yield fit(
         "SimpleImputer[strings]",
         partial(SimpleImputer, missing_values=None, strategy="most_frequent"),
@@ -259,9 +239,7 @@ def imputers() -> Iterator[Specimen]:
         partial(SimpleImputer, missing_values=np.nan, strategy="median"),
         d.sparse().tocsc(),
     )
-    yield fit(
-        "KNNImputer[distance]", partial(KNNImputer, n_neighbors=3, weights="distance", add_indicator=True), x
-    )
+    yield fit("KNNImputer[distance]", partial(KNNImputer, n_neighbors=3, weights="distance", add_indicator=True), x)
     imputer: Any = partial(IterativeImputer, max_iter=3, random_state=0)
     yield fit(
         "IterativeImputer[bounds]",
@@ -313,9 +291,7 @@ def selectors() -> Iterator[Specimen]:
         x,
         y,
     )
-    yield fit(
-        "SelectFromModel[forest-median]", lambda: fs.SelectFromModel(forest(), threshold="1.1*median"), x, y
-    )
+    yield fit("SelectFromModel[forest-median]", lambda: fs.SelectFromModel(forest(), threshold="1.1*median"), x, y)
     yield fit(
         "SelectFromModel[l1-max-features]",
         lambda: fs.SelectFromModel(LinearSVC(penalty="l1", dual=False, random_state=0), max_features=2),
@@ -334,14 +310,10 @@ def selectors() -> Iterator[Specimen]:
         d.number_frame(),
         d.target(),
     )
-    yield fit(
-        "RFECV[scoring]", lambda: fs.RFECV(LogisticRegression(), cv=3, scoring="accuracy"), x, d.labels()
-    )
+    yield fit("RFECV[scoring]", lambda: fs.RFECV(LogisticRegression(), cv=3, scoring="accuracy"), x, d.labels())
     yield fit(
         "SequentialFeatureSelector[backward]",
-        lambda: fs.SequentialFeatureSelector(
-            Ridge(), direction="backward", n_features_to_select=3, cv=2, scoring="r2"
-        ),
+        lambda: fs.SequentialFeatureSelector(Ridge(), direction="backward", n_features_to_select=3, cv=2, scoring="r2"),
         x,
         d.target(),
     )
@@ -362,6 +334,4 @@ def encoders() -> Iterator[Specimen]:
             d.numbers(),
         )
     if SKLEARN >= (1, 8):
-        yield fit(
-            "SplineTransformer[missing]", partial(pp.SplineTransformer, handle_missing="zeros"), d.gaps()
-        )
+        yield fit("SplineTransformer[missing]", partial(pp.SplineTransformer, handle_missing="zeros"), d.gaps())

@@ -113,9 +113,7 @@ def approximations() -> Iterator[Specimen]:
     """Kernel approximations."""
     x = d.numbers()
     for kernel in ("rbf", "poly", "cosine", "laplacian"):
-        yield fit(
-            f"Nystroem[{kernel}]", partial(ka.Nystroem, kernel=kernel, n_components=8, random_state=0), x
-        )
+        yield fit(f"Nystroem[{kernel}]", partial(ka.Nystroem, kernel=kernel, n_components=8, random_state=0), x)
     yield fit(
         "Nystroem[csr-params]",
         partial(ka.Nystroem, kernel="sigmoid", coef0=0.5, gamma=0.1, n_components=6, random_state=0),
@@ -146,13 +144,9 @@ def networks() -> Iterator[Specimen]:
         net = partial(MLPClassifier, (8, 4), solver=solver, max_iter=12, random_state=0)
         yield fit(f"MLPClassifier[{solver}]", net, x, d.labels())
     net = partial(MLPClassifier, (6,), max_iter=10, random_state=0)
-    yield fit(
-        "MLPClassifier[early-stopping]", partial(net, early_stopping=True, n_iter_no_change=2), x, d.labels()
-    )
+    yield fit("MLPClassifier[early-stopping]", partial(net, early_stopping=True, n_iter_no_change=2), x, d.labels())
     yield fit("MLPClassifier[multilabel-tanh]", partial(net, activation="tanh"), x, d.multilabel())
-    yield fit(
-        "MLPClassifier[binary-logistic]", partial(net, activation="logistic", warm_start=True), x, d.binary()
-    )
+    yield fit("MLPClassifier[binary-logistic]", partial(net, activation="logistic", warm_start=True), x, d.binary())
     yield fit("MLPClassifier[csr-float32]", net, d.sparse().astype(np.float32), d.classes())
     yield fit(
         "MLPRegressor[sgd-nesterov]",

@@ -45,13 +45,9 @@ def classifiers() -> Iterator[Specimen]:
         x,
         y,
     )
-    yield fit(
-        "LogisticRegression[newton-cholesky]", partial(logistic, solver="newton-cholesky"), x, d.binary()
-    )
+    yield fit("LogisticRegression[newton-cholesky]", partial(logistic, solver="newton-cholesky"), x, d.binary())
     yield fit("LogisticRegression[sag]", partial(logistic, solver="sag", max_iter=30, random_state=0), x, y)
-    yield fit(
-        "LogisticRegression[weights-dict]", partial(logistic, class_weight={0: 1.0, 1: 2.5, 2: 0.5}), x, y
-    )
+    yield fit("LogisticRegression[weights-dict]", partial(logistic, class_weight={0: 1.0, 1: 2.5, 2: 0.5}), x, y)
     yield fit("LogisticRegression[balanced]", partial(logistic, class_weight="balanced"), x, d.labels())
     yield fit("LogisticRegression[sample-weight]", logistic, x, y, sample_weight=d.weights())
     yield fit("LogisticRegression[csr]", logistic, d.sparse(), y)
@@ -81,9 +77,7 @@ def stochastic() -> Iterator[Specimen]:
         yield fit(f"SGDClassifier[{loss}]", partial(sgd, loss=loss), x, d.binary())
     yield fit("SGDClassifier[average]", partial(sgd, average=True), x, d.labels())
     yield fit("SGDClassifier[average-5-l1]", partial(sgd, average=5, penalty="l1"), x, d.classes())
-    yield fit(
-        "SGDClassifier[early-stopping]", partial(sgd, early_stopping=True, loss="log_loss"), x, d.labels()
-    )
+    yield fit("SGDClassifier[early-stopping]", partial(sgd, early_stopping=True, loss="log_loss"), x, d.labels())
     yield fit("SGDClassifier[adaptive]", partial(sgd, learning_rate="adaptive", eta0=0.1), x, d.binary())
     yield fit("SGDClassifier[csr-string]", sgd, d.sparse(), d.labels())
     sgr = partial(lm.SGDRegressor, random_state=0, max_iter=20)
@@ -172,9 +166,7 @@ def regressors() -> Iterator[Specimen]:
         y,
     )
     for power in (0, 1.5, 2, 3):
-        yield fit(
-            f"TweedieRegressor[{power}]", partial(lm.TweedieRegressor, power=power), x, d.positive_target()
-        )
+        yield fit(f"TweedieRegressor[{power}]", partial(lm.TweedieRegressor, power=power), x, d.positive_target())
     yield fit("TweedieRegressor[identity-link]", partial(lm.TweedieRegressor, power=0, link="identity"), x, y)
     yield fit(
         "PoissonRegressor[newton]",
@@ -182,13 +174,9 @@ def regressors() -> Iterator[Specimen]:
         x,
         d.positive_target(),
     )
-    yield fit(
-        "GammaRegressor[warm-start]", partial(lm.GammaRegressor, warm_start=True), x, d.positive_target()
-    )
+    yield fit("GammaRegressor[warm-start]", partial(lm.GammaRegressor, warm_start=True), x, d.positive_target())
     for kernel in ("linear", "rbf", "polynomial", "laplacian", "sigmoid"):
-        yield fit(
-            f"KernelRidge[{kernel}]", partial(KernelRidge, kernel=kernel, gamma=0.1, degree=2), x, d.targets()
-        )
+        yield fit(f"KernelRidge[{kernel}]", partial(KernelRidge, kernel=kernel, gamma=0.1, degree=2), x, d.targets())
     yield fit("KernelRidge[precomputed]", partial(KernelRidge, kernel="precomputed"), d.gram(), y)
     yield fit("KernelRidge[csr]", partial(KernelRidge, kernel="rbf"), d.sparse(), y)
 
@@ -202,9 +190,7 @@ def probabilistic() -> Iterator[Specimen]:
         x,
         d.labels(),
     )
-    yield fit(
-        "LinearDiscriminantAnalysis[eigen]", partial(Lda, solver="eigen", shrinkage=0.2, n_components=1), x, y
-    )
+    yield fit("LinearDiscriminantAnalysis[eigen]", partial(Lda, solver="eigen", shrinkage=0.2, n_components=1), x, y)
     yield fit(
         "LinearDiscriminantAnalysis[covariance]",
         partial(Lda, store_covariance=True, priors=[0.2, 0.3, 0.5]),
@@ -220,19 +206,13 @@ def probabilistic() -> Iterator[Specimen]:
     )
     yield fit("GaussianNB[priors]", partial(GaussianNB, priors=np.array([0.2, 0.3, 0.5])), x, d.labels())
     yield fit("MultinomialNB[counts]", partial(MultinomialNB, alpha=0.5), d.counts(), d.labels())
-    yield fit(
-        "MultinomialNB[alpha-array]", partial(MultinomialNB, alpha=np.linspace(0.1, 1, 6)), d.counts(), y
-    )
+    yield fit("MultinomialNB[alpha-array]", partial(MultinomialNB, alpha=np.linspace(0.1, 1, 6)), d.counts(), y)
     yield fit("MultinomialNB[csr]", partial(MultinomialNB, fit_prior=False), d.sparse(), y)
     yield fit("ComplementNB[norm]", partial(ComplementNB, norm=True), d.counts(), y)
     yield fit("BernoulliNB[no-binarize]", partial(BernoulliNB, binarize=None), (d.counts() > 1) * 1.0, y)
     yield fit("BernoulliNB[csr]", partial(BernoulliNB, binarize=1.5), d.sparse(), d.labels())
-    yield fit(
-        "CategoricalNB[min-categories]", partial(CategoricalNB, min_categories=8), d.codes(), d.labels()
-    )
-    yield fit(
-        "CategoricalNB[array]", partial(CategoricalNB, min_categories=np.array([4, 6, 3])), d.codes(), y
-    )
+    yield fit("CategoricalNB[min-categories]", partial(CategoricalNB, min_categories=8), d.codes(), d.labels())
+    yield fit("CategoricalNB[array]", partial(CategoricalNB, min_categories=np.array([4, 6, 3])), d.codes(), y)
 
 
 def dummies() -> Iterator[Specimen]:
@@ -248,13 +228,9 @@ def dummies() -> Iterator[Specimen]:
         x,
         d.labels(),
     )
-    yield fit(
-        "DummyClassifier[csr-target]", partial(DummyClassifier, strategy="most_frequent"), x, _sparse_target()
-    )
+    yield fit("DummyClassifier[csr-target]", partial(DummyClassifier, strategy="most_frequent"), x, _sparse_target())
     yield fit("DummyRegressor[median]", partial(DummyRegressor, strategy="median"), x, d.targets())
-    yield fit(
-        "DummyRegressor[quantile]", partial(DummyRegressor, strategy="quantile", quantile=0.8), x, d.target()
-    )
+    yield fit("DummyRegressor[quantile]", partial(DummyRegressor, strategy="quantile", quantile=0.8), x, d.target())
     yield fit(
         "DummyRegressor[constant]",
         partial(DummyRegressor, strategy="constant", constant=[1, 2]),

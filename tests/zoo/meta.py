@@ -152,9 +152,7 @@ def searches() -> Iterator[Specimen]:
     )
     yield fit(
         "RandomizedSearchCV[distributions]",
-        lambda: RandomizedSearchCV(
-            logistic(), {"C": scipy.stats.loguniform(0.01, 10)}, n_iter=3, cv=2, random_state=0
-        ),
+        lambda: RandomizedSearchCV(logistic(), {"C": scipy.stats.loguniform(0.01, 10)}, n_iter=3, cv=2, random_state=0),
         x,
         y,
     )
@@ -229,9 +227,7 @@ def combinations() -> Iterator[Specimen]:
     )
     yield fit(
         "StackingClassifier[predict]",
-        lambda: StackingClassifier(
-            pairs(), DecisionTreeClassifier(random_state=0), cv=2, stack_method="predict"
-        ),
+        lambda: StackingClassifier(pairs(), DecisionTreeClassifier(random_state=0), cv=2, stack_method="predict"),
         x,
         y,
     )
@@ -270,9 +266,7 @@ def combinations() -> Iterator[Specimen]:
     )
     yield Specimen(
         "StackingRegressor[prefit]",
-        lambda: grown(
-            lambda: StackingRegressor([(name, m.fit(x, z)) for name, m in ridges()], cv="prefit").fit(x, z)
-        ),
+        lambda: grown(lambda: StackingRegressor([(name, m.fit(x, z)) for name, m in ridges()], cv="prefit").fit(x, z)),
         x,
         z,
     )
@@ -311,9 +305,7 @@ def wrappers() -> Iterator[Specimen]:
         )
     yield fit(
         "CalibratedClassifierCV[forest-frame]",
-        lambda: CalibratedClassifierCV(
-            RandomForestClassifier(n_estimators=4, random_state=0), cv=StratifiedKFold(2)
-        ),
+        lambda: CalibratedClassifierCV(RandomForestClassifier(n_estimators=4, random_state=0), cv=StratifiedKFold(2)),
         d.number_frame(),
         y,
     )
@@ -459,9 +451,7 @@ def targets() -> Iterator[Specimen]:
     yield Specimen("FrozenEstimator[transformer]", lambda: grown(lambda: frozen(PCA(2))), x)
     yield Specimen(
         "Pipeline[frozen-scaler]",
-        lambda: grown(
-            lambda: make_pipeline(frozen(StandardScaler()), LogisticRegression()).fit(x, d.labels())
-        ),
+        lambda: grown(lambda: make_pipeline(frozen(StandardScaler()), LogisticRegression()).fit(x, d.labels())),
         x,
         d.labels(),
     )

@@ -56,9 +56,7 @@ def searches() -> Iterator[Specimen]:
     yield fit("KNeighborsClassifier[cosine]", partial(n.KNeighborsClassifier, metric="cosine"), x, y)
     yield fit("KNeighborsClassifier[csr]", n.KNeighborsClassifier, d.sparse(), d.labels())
     yield fit("KNeighborsClassifier[two-outputs]", n.KNeighborsClassifier, x, d.multiclass_outputs())
-    yield fit(
-        "KNeighborsClassifier[float32]", partial(n.KNeighborsClassifier, algorithm="kd_tree"), d.single(), y
-    )
+    yield fit("KNeighborsClassifier[float32]", partial(n.KNeighborsClassifier, algorithm="kd_tree"), d.single(), y)
     yield fit(
         "KNeighborsClassifier[frame-hamming]",
         partial(n.KNeighborsClassifier, metric="hamming"),
@@ -123,9 +121,7 @@ def densities() -> Iterator[Specimen]:
     x = d.numbers()
     for kernel in ("gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine"):
         yield fit(f"KernelDensity[{kernel}]", partial(n.KernelDensity, kernel=kernel, bandwidth=1.5), x)
-    yield fit(
-        "KernelDensity[kd-tree-scott]", partial(n.KernelDensity, algorithm="kd_tree", bandwidth="scott"), x
-    )
+    yield fit("KernelDensity[kd-tree-scott]", partial(n.KernelDensity, algorithm="kd_tree", bandwidth="scott"), x)
     yield fit(
         "KernelDensity[ball-tree-weights]",
         partial(n.KernelDensity, algorithm="ball_tree", metric="manhattan"),
@@ -139,9 +135,7 @@ def densities() -> Iterator[Specimen]:
         x,
     )
     yield fit("LocalOutlierFactor[csr]", partial(n.LocalOutlierFactor, novelty=True), d.sparse())
-    yield fit(
-        "EllipticEnvelope[contamination]", partial(EllipticEnvelope, contamination=0.2, random_state=0), x
-    )
+    yield fit("EllipticEnvelope[contamination]", partial(EllipticEnvelope, contamination=0.2, random_state=0), x)
     yield fit("MinCovDet[support]", partial(MinCovDet, support_fraction=0.8, random_state=0), x)
     yield fit("LedoitWolf[centred]", partial(LedoitWolf, assume_centered=True), x)
     yield fit("ShrunkCovariance[no-precision]", partial(ShrunkCovariance, store_precision=False), x)

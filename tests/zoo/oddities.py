@@ -82,16 +82,10 @@ def partial_fits() -> Iterator[Specimen]:
         return lambda: grown(lambda: build().partial_fit(rows, *args, **kwargs))
 
     names = np.unique(y)
-    yield Specimen(
-        "SGDClassifier[partial]", learn(lambda: SGDClassifier(random_state=0), x, y, classes=names), x, y
-    )
-    yield Specimen(
-        "SGDRegressor[partial]", learn(lambda: SGDRegressor(random_state=0), x, d.target()), x, d.target()
-    )
+    yield Specimen("SGDClassifier[partial]", learn(lambda: SGDClassifier(random_state=0), x, y, classes=names), x, y)
+    yield Specimen("SGDRegressor[partial]", learn(lambda: SGDRegressor(random_state=0), x, d.target()), x, d.target())
     yield Specimen("GaussianNB[partial]", learn(GaussianNB, x, y, classes=names), x, y)
-    yield Specimen(
-        "MultinomialNB[partial]", learn(MultinomialNB, d.counts(), y, classes=names), d.counts(), y
-    )
+    yield Specimen("MultinomialNB[partial]", learn(MultinomialNB, d.counts(), y, classes=names), d.counts(), y)
     yield Specimen(
         "MLPClassifier[partial]",
         learn(lambda: MLPClassifier((4,), random_state=0), x, y, classes=names),
@@ -116,9 +110,7 @@ def requests() -> Iterator[Specimen]:
 
     def routed() -> Any:
         with config_context(enable_metadata_routing=True):
-            model = (
-                LogisticRegression().set_fit_request(sample_weight=True).set_score_request(sample_weight="w")
-            )
+            model = LogisticRegression().set_fit_request(sample_weight=True).set_score_request(sample_weight="w")
             return model.fit(x, y)
 
     def routed_pipeline() -> Any:

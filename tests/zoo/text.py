@@ -34,21 +34,13 @@ def vectorisers() -> Iterator[Specimen]:
     tfidf: Any = TfidfVectorizer
     yield fit("CountVectorizer[english]", partial(words, stop_words="english"), texts)
     yield fit("CountVectorizer[custom-stop-words]", partial(words, stop_words=["the", "and", "über"]), texts)
-    yield fit(
-        "CountVectorizer[many-stop-words]", partial(words, stop_words=sorted(ENGLISH_STOP_WORDS)), texts
-    )
+    yield fit("CountVectorizer[many-stop-words]", partial(words, stop_words=sorted(ENGLISH_STOP_WORDS)), texts)
     yield fit("CountVectorizer[token-pattern]", partial(words, token_pattern=r"(?u)\b[a-zA-Z]{2,}\b"), texts)
     yield fit("CountVectorizer[group-pattern]", partial(words, token_pattern=r"(\w)\w*"), texts)
-    yield fit(
-        "CountVectorizer[char]", partial(words, analyzer="char", ngram_range=(1, 3), max_features=80), texts
-    )
-    yield fit(
-        "CountVectorizer[char-wb]", partial(words, analyzer="char_wb", ngram_range=(2, 4), min_df=3), texts
-    )
+    yield fit("CountVectorizer[char]", partial(words, analyzer="char", ngram_range=(1, 3), max_features=80), texts)
+    yield fit("CountVectorizer[char-wb]", partial(words, analyzer="char_wb", ngram_range=(2, 4), min_df=3), texts)
     yield fit("CountVectorizer[bigrams]", partial(words, ngram_range=(1, 2), min_df=2, max_df=0.7), texts)
-    yield fit(
-        "CountVectorizer[vocabulary-list]", partial(words, vocabulary=["model", "file", "forest"]), texts
-    )
+    yield fit("CountVectorizer[vocabulary-list]", partial(words, vocabulary=["model", "file", "forest"]), texts)
     yield fit("CountVectorizer[vocabulary-dict]", partial(words, vocabulary={"model": 1, "file": 0}), texts)
     yield fit("CountVectorizer[vocabulary-set]", partial(words, vocabulary={"model", "file", "trees"}), texts)
     yield fit("CountVectorizer[ascii]", partial(words, strip_accents="ascii", lowercase=False), texts)
@@ -85,17 +77,13 @@ def vectorisers() -> Iterator[Specimen]:
     )
     yield fit("TfidfVectorizer[sublinear]", partial(tfidf, sublinear_tf=True, norm="l1"), texts)
     yield fit("TfidfVectorizer[no-idf]", partial(tfidf, use_idf=False, norm=None), texts)
-    yield fit(
-        "TfidfVectorizer[english-bigrams]", partial(tfidf, stop_words="english", ngram_range=(1, 2)), texts
-    )
+    yield fit("TfidfVectorizer[english-bigrams]", partial(tfidf, stop_words="english", ngram_range=(1, 2)), texts)
     yield fit(
         "TfidfVectorizer[float32-char]",
         partial(tfidf, analyzer="char_wb", dtype=np.float32, max_features=50),
         texts,
     )
-    yield fit(
-        "TfidfVectorizer[vocabulary]", partial(tfidf, vocabulary=["file", "model"], smooth_idf=False), texts
-    )
+    yield fit("TfidfVectorizer[vocabulary]", partial(tfidf, vocabulary=["file", "model"], smooth_idf=False), texts)
     yield fit("TfidfTransformer[csr]", partial(TfidfTransformer, sublinear_tf=True), d.sparse())
     yield fit("TfidfTransformer[counts]", TfidfTransformer, d.counts())
     yield fit(
@@ -134,9 +122,7 @@ def dictionaries() -> Iterator[Specimen]:
         partial(DictVectorizer, sort=False, separator="@", dtype=np.float32),
         records,
     )
-    yield fit(
-        "DictVectorizer[iterables]", DictVectorizer, [{"tags": ["x", "y"], "n": 1}, {"tags": ["z"], "n": 2.0}]
-    )
+    yield fit("DictVectorizer[iterables]", DictVectorizer, [{"tags": ["x", "y"], "n": 1}, {"tags": ["z"], "n": 2.0}])
     yield fit(
         "PatchExtractor[patches]",
         partial(PatchExtractor, patch_size=(3, 3), max_patches=5, random_state=0),
@@ -161,9 +147,7 @@ def text_pipelines() -> Iterator[Specimen]:
     )
     yield fit(
         "Pipeline[hashing-sgd]",
-        lambda: make_pipeline(
-            HashingVectorizer(n_features=256), SGDClassifier(loss="log_loss", random_state=0)
-        ),
+        lambda: make_pipeline(HashingVectorizer(n_features=256), SGDClassifier(loss="log_loss", random_state=0)),
         texts,
         y,
     )

@@ -36,9 +36,7 @@ def single_trees() -> Iterator[Specimen]:
     yield fit("DecisionTreeClassifier[stump]", partial(tree, max_depth=1), x, d.classes())
     yield fit("DecisionTreeClassifier[one-leaf]", tree, x, np.zeros(d.ROWS, dtype=int))
     yield fit("DecisionTreeClassifier[csr]", tree, d.sparse(), d.classes())
-    yield fit(
-        "DecisionTreeClassifier[monotonic]", partial(tree, monotonic_cst=[1, 0, -1, 0, 0]), x, d.binary()
-    )
+    yield fit("DecisionTreeClassifier[monotonic]", partial(tree, monotonic_cst=[1, 0, -1, 0, 0]), x, d.binary())
     yield fit(
         "DecisionTreeClassifier[weights]",
         partial(tree, splitter="random"),
@@ -60,12 +58,8 @@ def single_trees() -> Iterator[Specimen]:
             x,
             d.positive_target(),
         )
-    yield fit(
-        "DecisionTreeRegressor[two-outputs]", partial(DecisionTreeRegressor, random_state=0), x, d.targets()
-    )
-    yield fit(
-        "DecisionTreeRegressor[missing]", partial(DecisionTreeRegressor, random_state=0), d.gaps(), d.target()
-    )
+    yield fit("DecisionTreeRegressor[two-outputs]", partial(DecisionTreeRegressor, random_state=0), x, d.targets())
+    yield fit("DecisionTreeRegressor[missing]", partial(DecisionTreeRegressor, random_state=0), d.gaps(), d.target())
 
 
 def forests() -> Iterator[Specimen]:
@@ -139,9 +133,7 @@ def forests() -> Iterator[Specimen]:
     )
     yield fit(
         "BaggingRegressor[ridge]",
-        lambda: en.BaggingRegressor(
-            Ridge(), n_estimators=3, bootstrap=False, max_samples=0.5, random_state=0
-        ),
+        lambda: en.BaggingRegressor(Ridge(), n_estimators=3, bootstrap=False, max_samples=0.5, random_state=0),
         x,
         z,
     )
@@ -174,9 +166,7 @@ def gradient_boosting() -> Iterator[Specimen]:
     yield fit("GradientBoostingClassifier[exponential]", partial(boost, loss="exponential"), x, d.binary())
     yield fit("GradientBoostingClassifier[string-labels]", boost, x, d.labels())
     yield fit("GradientBoostingClassifier[zero]", partial(boost, init="zero"), x, d.classes())
-    yield fit(
-        "GradientBoostingClassifier[init-estimator]", lambda: boost(init=LogisticRegression()), x, d.labels()
-    )
+    yield fit("GradientBoostingClassifier[init-estimator]", lambda: boost(init=LogisticRegression()), x, d.labels())
     yield fit(
         "GradientBoostingClassifier[subsample]",
         partial(boost, subsample=0.7, max_features="sqrt"),
@@ -246,9 +236,7 @@ def histogram_boosting() -> Iterator[Specimen]:
         x,
         d.binary(),
     )
-    yield fit(
-        "HistGradientBoostingClassifier[balanced]", partial(boost, class_weight="balanced"), x, d.labels()
-    )
+    yield fit("HistGradientBoostingClassifier[balanced]", partial(boost, class_weight="balanced"), x, d.labels())
     yield fit("HistGradientBoostingClassifier[warm-start]", partial(boost, warm_start=True), x, d.binary())
     yield fit(
         "HistGradientBoostingClassifier[monotonic]",
@@ -264,18 +252,14 @@ def histogram_boosting() -> Iterator[Specimen]:
             x,
             d.positive_target(),
         )
-    yield fit(
-        "HistGradientBoostingRegressor[interactions]", partial(climb, interaction_cst=[{0, 1}, {2, 3}]), x, z
-    )
+    yield fit("HistGradientBoostingRegressor[interactions]", partial(climb, interaction_cst=[{0, 1}, {2, 3}]), x, z)
     yield fit(
         "HistGradientBoostingRegressor[pairwise]",
         partial(climb, interaction_cst="pairwise", max_bins=16),
         x,
         z,
     )
-    yield fit(
-        "HistGradientBoostingRegressor[monotonic]", partial(climb, monotonic_cst=[1, 0, 0, -1, 0]), x, z
-    )
+    yield fit("HistGradientBoostingRegressor[monotonic]", partial(climb, monotonic_cst=[1, 0, 0, -1, 0]), x, z)
     yield fit(
         "HistGradientBoostingRegressor[from-dtype]",
         partial(climb, categorical_features="from_dtype"),

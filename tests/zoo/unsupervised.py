@@ -44,9 +44,7 @@ def clusters() -> Iterator[Specimen]:
     yield fit("Birch[no-global]", partial(c.Birch, threshold=1.0, n_clusters=None), d.number_frame())
     yield fit("Birch[estimator]", lambda: c.Birch(threshold=0.7, n_clusters=c.AgglomerativeClustering(3)), x)
     for linkage in ("ward", "complete", "average", "single"):
-        yield fit(
-            f"AgglomerativeClustering[{linkage}]", partial(c.AgglomerativeClustering, 3, linkage=linkage), x
-        )
+        yield fit(f"AgglomerativeClustering[{linkage}]", partial(c.AgglomerativeClustering, 3, linkage=linkage), x)
     yield fit(
         "AgglomerativeClustering[distance]",
         partial(c.AgglomerativeClustering, None, distance_threshold=4.0, compute_full_tree=True),
@@ -58,17 +56,11 @@ def clusters() -> Iterator[Specimen]:
         x,
     )
     yield fit("FeatureAgglomeration[median]", partial(c.FeatureAgglomeration, 2, pooling_func=np.median), x)
-    yield fit(
-        "FeatureAgglomeration[max]", partial(c.FeatureAgglomeration, 3, pooling_func=np.max), d.number_frame()
-    )
-    yield fit(
-        "HDBSCAN[centroids]", partial(c.HDBSCAN, min_cluster_size=8, store_centers="both", copy=True), x
-    )
+    yield fit("FeatureAgglomeration[max]", partial(c.FeatureAgglomeration, 3, pooling_func=np.max), d.number_frame())
+    yield fit("HDBSCAN[centroids]", partial(c.HDBSCAN, min_cluster_size=8, store_centers="both", copy=True), x)
     yield fit(
         "HDBSCAN[kd-tree]",
-        partial(
-            c.HDBSCAN, min_cluster_size=5, algorithm="kd_tree", cluster_selection_method="leaf", copy=True
-        ),
+        partial(c.HDBSCAN, min_cluster_size=5, algorithm="kd_tree", cluster_selection_method="leaf", copy=True),
         x,
     )
     yield fit("HDBSCAN[precomputed]", partial(c.HDBSCAN, metric="precomputed", copy=True), d.distances())
@@ -87,9 +79,7 @@ def clusters() -> Iterator[Specimen]:
         partial(c.SpectralClustering, 3, affinity="nearest_neighbors", random_state=0),
         x,
     )
-    yield fit(
-        "SpectralCoclustering[three]", partial(c.SpectralCoclustering, 3, random_state=0), d.positive() + 0.1
-    )
+    yield fit("SpectralCoclustering[three]", partial(c.SpectralCoclustering, 3, random_state=0), d.positive() + 0.1)
     yield fit(
         "SpectralBiclustering[log]",
         partial(c.SpectralBiclustering, (3, 2), method="log", random_state=0),
@@ -128,9 +118,7 @@ def decompositions() -> Iterator[Specimen]:
         x,
     )
     for algorithm in ("omp", "lars", "lasso_lars", "lasso_cd", "threshold"):
-        learning = partial(
-            dc.DictionaryLearning, 4, max_iter=5, transform_algorithm=algorithm, random_state=0
-        )
+        learning = partial(dc.DictionaryLearning, 4, max_iter=5, transform_algorithm=algorithm, random_state=0)
         yield fit(f"DictionaryLearning[{algorithm}]", learning, x[:60])
     yield fit(
         "MiniBatchDictionaryLearning[positive]",
@@ -147,9 +135,7 @@ def decompositions() -> Iterator[Specimen]:
     )
     yield fit(
         "SparseCoder[split-sign]",
-        partial(
-            dc.SparseCoder, np.eye(5), split_sign=True, transform_algorithm="threshold", transform_alpha=0.1
-        ),
+        partial(dc.SparseCoder, np.eye(5), split_sign=True, transform_algorithm="threshold", transform_alpha=0.1),
         x,
     )
     for method in ("batch", "online"):
@@ -196,12 +182,8 @@ def decompositions() -> Iterator[Specimen]:
         ),
         x,
     )
-    yield fit(
-        "FactorAnalysis[varimax]", partial(dc.FactorAnalysis, 2, rotation="varimax", svd_method="lapack"), x
-    )
-    yield fit(
-        "TruncatedSVD[arpack]", partial(dc.TruncatedSVD, 2, algorithm="arpack", random_state=0), d.sparse()
-    )
+    yield fit("FactorAnalysis[varimax]", partial(dc.FactorAnalysis, 2, rotation="varimax", svd_method="lapack"), x)
+    yield fit("TruncatedSVD[arpack]", partial(dc.TruncatedSVD, 2, algorithm="arpack", random_state=0), d.sparse())
     yield fit("TruncatedSVD[randomized]", partial(dc.TruncatedSVD, 2, random_state=0), d.sparse_array())
     yield fit(
         "SparseRandomProjection[density]",
@@ -260,13 +242,9 @@ def mixtures() -> Iterator[Specimen]:
         )
         yield fit(f"LocallyLinearEmbedding[{method}]", embedding, x)
     yield fit("Isomap[radius]", partial(mf.Isomap, n_neighbors=None, radius=8.0), x)
-    yield fit(
-        "Isomap[kd-tree]", partial(mf.Isomap, n_neighbors=8, neighbors_algorithm="kd_tree"), d.number_frame()
-    )
+    yield fit("Isomap[kd-tree]", partial(mf.Isomap, n_neighbors=8, neighbors_algorithm="kd_tree"), d.number_frame())
     yield fit("SpectralEmbedding[rbf]", partial(mf.SpectralEmbedding, affinity="rbf", random_state=0), x)
-    yield fit(
-        "SpectralEmbedding[neighbours]", partial(mf.SpectralEmbedding, n_neighbors=10, random_state=0), x
-    )
+    yield fit("SpectralEmbedding[neighbours]", partial(mf.SpectralEmbedding, n_neighbors=10, random_state=0), x)
     yield fit(
         "TSNE[exact]",
         partial(mf.TSNE, perplexity=5, method="exact", max_iter=260, init="random", random_state=0),

@@ -38,6 +38,12 @@ CONSTRAINTS: dict[str, Constraint] = {
         "keys": {"is": "str", "values": ["transform"]},
         "values": ["none", {"is": "str", "values": ["default", "pandas", "polars"]}],
     },
+    "svm-kernel": [
+        {"is": "str", "values": ["linear", "poly", "rbf", "sigmoid", "precomputed"]},
+        {"is": "function", "groups": ["kernel"]},
+        {"is": "kind", "kinds": ["custom-function"]},
+    ],
+    "threads": {"is": "int", "min": 1, "max": "jobs"},
     "attribute-path": {"is": "option", "dotted": True},
     # The native distance code takes a `Y_norm_squared` of any length on trust. Nothing that fit writes is called so.
     "metric-parameters": [
@@ -52,6 +58,7 @@ BY_NAME: dict[str, Constraint] = {
     "memory": "none",  # a cache folder: fit would load pickles from it
     "n_jobs": "jobs",
     "_n_jobs": "jobs",
+    "_n_threads": "threads",  # OpenMP starts as many
     "verbose": "verbosity",
     "encoding": "encoding",
     "decode_error": {"is": "str", "values": ["strict", "ignore", "replace"]},
@@ -76,7 +83,15 @@ _VECTORIZER = {"input": {"is": "str", "values": ["content"]}, "ngram_range": {
 _HASHER_SIZE = {"n_features": {"is": "int", "min": 1, "max": "hash_features"}}
 _DEGREES = ["degree", {"is": "list", "items": "degree", "min": 2, "max": 2}]
 _TEMPLATE = ["bool", {"is": "str", "template": ["transformer_name", "feature_name"]}, "callable"]
-_SEARCHED = {"effective_metric_": "any"}
+
+_HISTOGRAM = (
+    "sklearn.ensemble.HistGradientBoostingClassifier", "sklearn.ensemble.HistGradientBoostingRegressor",
+)  # fmt: skip
+_LINKS = ("IdentityLink", "LogLink", "LogitLink", "HalfLogitLink", "MultinomialLogit")
+_LOSSES = (
+    "HalfSquaredError", "AbsoluteError", "PinballLoss", "HuberLoss", "HalfPoissonLoss", "HalfGammaLoss",
+    "HalfTweedieLoss", "HalfTweedieLossIdentity", "HalfBinomialLoss", "HalfMultinomialLoss", "ExponentialLoss",
+)  # fmt: skip
 
 BY_CLASS: dict[str, dict[str, Constraint]] = {
     "sklearn.feature_extraction.text.CountVectorizer": _VECTORIZER,
@@ -101,6 +116,12 @@ BY_CLASS: dict[str, dict[str, Constraint]] = {
     "sklearn.decomposition.MiniBatchDictionaryLearning": {"transform_max_iter": "iterations"},
     "sklearn.decomposition.SparseCoder": {"transform_max_iter": "iterations"},
     "sklearn.preprocessing.MultiLabelBinarizer": {"_cached_dict": "none"},
+    **dict.fromkeys(_HISTOGRAM, {"_in_fit": {"is": "bool", "value": False}}),  # True: X is taken for binned data
+    # a kernel of another shape than (rows, fitted rows) makes libsvm read beside it
+    **{f"sklearn.svm.{name}": {"kernel": "svm-kernel"} for name in ("SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM")},
+    # boosting writes into what `loss.link.link` answers: it must have the shape of its argument
+    **{f"sklearn:loss.{name}": {"link": {"is": "object", "types": [f"sklearn:loss.{link}" for link in _LINKS]}}
+       for name in _LOSSES},
 }  # fmt: skip
 
 # Attributes that no assignment in the source shows.
@@ -118,6 +139,7 @@ EXTRA: dict[str, dict[str, Constraint]] = {
 # What save does with what is no part of a model.
 VOLATILE_BY_NAME: dict[str, str] = {
     "_stop_words_id": "drop",  # id() of a list: another number in each process
+    "_n_threads": "one",  # as many as the machine had
 }
 VOLATILE: dict[str, dict[str, str]] = {
     "sklearn.preprocessing.MultiLabelBinarizer": {"_cached_dict": "none"},  # filled by transform, made again on demand

@@ -127,11 +127,17 @@ def _assigned(top: ast.ClassDef) -> Iterator[str]:
     for node in ast.walk(top):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name):
             if node.value.id == "self":
-                yield node.attr
+                yield _mangled(top.name, node.attr)
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setattr" and len(node.args) == 3:
             name = node.args[1]
             if isinstance(name, ast.Constant) and isinstance(name.value, str):
                 yield name.value
+
+
+def _mangled(owner: str, name: str) -> str:
+    """Return the name an attribute really has: `self.__Xfit` in `_BaseLibSVM` is `_BaseLibSVM__Xfit`."""
+    private = name.startswith("__") and not name.endswith("__")
+    return f"_{owner.lstrip('_')}{name}" if private else name
 
 
 def describe(cls: type) -> dict[str, Any]:

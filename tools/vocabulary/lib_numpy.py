@@ -23,7 +23,7 @@ TYPES: dict[str, Json] = {
         "numpy.random.bit_generator", "SeedSequence", state="seed-sequence",
         attributes={
             "entropy": [integer(0), items(integer(0), high=4096)], "spawn_key": items(integer(0), high=1024),
-            "pool_size": integer(4, 64), "n_children_spawned": integer(0, 2**53 - 1),
+            "pool_size": integer(4, 64), "n_children_spawned": _WORD32,
         },
     ),
     "numpy.random.MT19937": entry(

@@ -193,6 +193,14 @@ class Facts:
 
     # -- questions about an item -------------------------------------------------------------------------------
 
+    def kind(self, item: Item) -> tuple[str, str]:
+        """Return the kind of an item, and the identifier where it is an object, a class or a function."""
+        if isinstance(item, np.ndarray):
+            return "array", ""
+        node = self.tree.nodes[item]
+        name = node.type if isinstance(node, nodes.Object) else getattr(node, "name", "")
+        return _kind(node), name if isinstance(name, str) else ""
+
     def shape(self, item: Item) -> tuple[int, ...]:
         """Return the shape of an array, a sparse array or a collection; `None` counts as empty."""
         if isinstance(item, np.ndarray):
@@ -210,6 +218,8 @@ class Facts:
             return (0,)
         if isinstance(node, nodes.Object | nodes.Custom) and "shape" in node.attrs:
             return tuple(int(each) for each in self.elements(node.attrs["shape"]))
+        if isinstance(node, nodes.Object) and "array" in node.attrs:
+            return self.shape(node.attrs["array"])
         if isinstance(node, _COLLECTIONS):
             return (len(node.items),)
         raise _Nowhere(f"{_kind(node)} has no length")
@@ -227,7 +237,17 @@ class Facts:
             return self._gathered(node.items)
         if isinstance(node, nodes.ObjectArray):
             return self.elements(node.items) if isinstance(node.items, int) else self._gathered(node.items)
+        if isinstance(node, nodes.NoneNode):
+            return np.zeros(0, np.int64)
         return self._gathered([item])
+
+    def peaks(self, item: Item) -> Array:
+        """Return the largest element of each column of a two-dimensional array."""
+        shape = self.shape(item)
+        if len(shape) != 2 or not shape[0]:
+            raise _Nowhere("not a table with rows")
+        found: Array = self.elements(item).reshape(shape).max(axis=0)
+        return found
 
     def _gathered(self, indices: Sequence[int]) -> Array:
         table = self.tree.nodes

@@ -123,6 +123,9 @@ class Batch:
             return self.saturating(found)
         path = found.arguments[0]
         assert isinstance(path, terms.Path)
+        if found.function == "peaks":
+            columns, _ = self.facts.ask(path, self.objects, self.facts.peaks)
+            return Ragged(_widened(np.concatenate(columns)), np.array([len(each) for each in columns], dtype=np.int64))
         extra = [each.value for each in found.arguments[1:] if isinstance(each, terms.Number)]
         function, facts = _QUESTIONS[found.function], self.facts
         answers, counts = facts.ask(path, self.objects, lambda item: function(facts, item, *extra))
@@ -225,6 +228,15 @@ class Batch:
         for position, first in _first_of_each(found.owners()[bad], bad):
             yield position, f"{rule.of} holds {found.values[first]}"
 
+    def kinds(self, rule: entries.Kinds) -> Wrong:
+        """Look at the kind of every item."""
+        words, counts = self.facts.ask(terms.path(rule.of), self.objects, self.facts.kind)
+        owners = range(len(words)) if counts is None else np.repeat(np.arange(len(counts)), counts).tolist()
+        for position, (kind, name) in zip(owners, words, strict=True):
+            allowed = {"object": rule.types, "function": rule.functions}.get(kind, [])
+            if name not in allowed and kind not in rule.kinds:
+                yield position, f"{rule.of} is {name or kind}, which is not accepted here"
+
     def binary_tree(self, rule: entries.BinaryTree) -> Wrong:
         """Follow the child indices of all trees of the batch."""
         left, right = self.elements(terms.path(rule.left)), self.elements(terms.path(rule.right))
@@ -264,6 +276,7 @@ _RULES: dict[type, Callable[[Batch, Any], Wrong]] = {
     entries.BinaryTree: Batch.binary_tree,
     entries.Distinct: Batch.distinct,
     entries.Finite: Batch.finite,
+    entries.Kinds: Batch.kinds,
 }
 CODES: dict[type, str] = {
     entries.Holds: "value-mismatch",
@@ -273,6 +286,7 @@ CODES: dict[type, str] = {
     entries.BinaryTree: "child-not-greater",
     entries.Distinct: "not-distinct",
     entries.Finite: "not-finite",
+    entries.Kinds: "kind-mismatch",
 }
 
 

@@ -82,7 +82,10 @@ class Interp1d:
         if (x[1:] < x[:-1]).any():
             raise AuditError("not-increasing", "points are not sorted", where="interp1d.x")
         arguments = {name: state[name] for name in ("kind", "axis", "copy", "bounds_error", "fill_value")}
-        return cls(x, y, assume_sorted=True, **arguments)
+        try:
+            return cls(x, y, assume_sorted=True, **arguments)
+        except (ValueError, TypeError) as error:
+            raise AuditError("value-mismatch", str(error), where="interp1d") from error
 
 
 def _check_axis(axis: int, rank: int, where: str) -> None:

@@ -37,7 +37,10 @@ class KDTree:
             raise AuditError("not-finite", "points must be finite and in two dimensions", where="KDTree.data")
         if boxsize is not None and boxsize.shape != data.shape[1:]:
             raise AuditError("shape-mismatch", "one box size for each column", where="KDTree.boxsize")
-        return cls(data, leafsize=state["leafsize"], boxsize=boxsize)
+        try:
+            return cls(data, leafsize=state["leafsize"], boxsize=boxsize)
+        except ValueError as error:
+            raise AuditError("value-mismatch", str(error), where="KDTree") from error
 
 
 SPECIALS: dict[str, Special] = {"points": KDTree()}

@@ -308,6 +308,8 @@ class _Taker:
             state[name] = None
         elif action == "zero":
             state[name] = type(state[name])(0)
+        elif action == "one":
+            state[name] = 1
         else:
             raise SaveError("type-unknown", f"volatile action {action!r} of {name} is not known")
 

@@ -23,7 +23,7 @@ from amber.vocabulary.entries import AnyRule, Entry
 _LAST_CODE_POINT = 0x10FFFF
 _CHUNK = 1 << 12  # elements of arrays looked at together, so that they stay in the processor's cache
 # Rules that look at sizes and single numbers: asked for all objects of a type at once, before the arrays.
-_LIGHT = (entries.Holds, entries.HasShape)
+_LIGHT = (entries.Holds, entries.HasShape, entries.Kinds)
 
 
 def check_values(tree: Tree, vocabulary: Vocabulary, limits: Limits) -> list[Problem]:
@@ -77,8 +77,8 @@ class _Check:
     # -- rules -------------------------------------------------------------------------------------------------
 
     def check_objects(self, entry: Entry, objects: list[int]) -> None:
-        light = [rule for rule in entry.rules if isinstance(rule, _LIGHT)]
-        heavy = [rule for rule in entry.rules if not isinstance(rule, _LIGHT)]
+        light: list[AnyRule] = [rule for rule in entry.rules if isinstance(rule, _LIGHT)]
+        heavy: list[AnyRule] = [rule for rule in entry.rules if not isinstance(rule, _LIGHT)]
         self.check_batch(light, objects)
         if heavy:
             for chunk in self.chunks(objects):
@@ -130,6 +130,8 @@ class _Check:
         if not isinstance(item, int):
             return False
         node = self.tree.nodes[item]
+        if isinstance(node, nodes.Object):
+            return f"type:{node.type}" in condition[1:]
         for value in (scalars.text(node), scalars.boolean(node), scalars.integer(node)):
             if value is not None:
                 return any(type(value) is type(each) and value == each for each in condition[1:])

@@ -59,9 +59,15 @@ def assemble(
     for group in evidence.groups if evidence is not None else ():
         json, binary = encode_group(group)
         members[f"cases/{group.id}.json"] = [json]
-        members[f"cases/{group.id}.bin"] = list(binary)
+        members[f"cases/{group.id}.bin"] = [_as_bytes(part) for part in binary]
     members.update({name: list(parts) for name, parts in (extra or {}).items()})
     return _sealed(draft, evidence, members, limits)
+
+
+def _as_bytes(part: memoryview | bytes) -> Buffer:
+    """Return a view of single bytes, whose length is its size."""
+    view = memoryview(part)
+    return view.cast("B") if view.nbytes else b""
 
 
 def _sealed(

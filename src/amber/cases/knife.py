@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from amber.cases import rows, tables
-from amber.cases.anatomy import Chain, decides_exactly
+from amber.cases.anatomy import Chain, decides_exactly, is_exact
 from amber.cases.ask import INVERSE, SCORES, Asked, ask
 from amber.cases.compare import Scales, compare, line_of
 from amber.cases.steps import inexact_columns
@@ -183,7 +183,7 @@ def _moves(chain: Chain, X: Any, ordinary: bool) -> Iterator[_Again]:
     except Exception:
         return
     places = [n + 1 for n, stage in enumerate(chain.stages) if not stage.exact]
-    if not decides_exactly(chain.last) and len(chain.stages) not in places:
+    if not decides_exactly(chain.last) and not is_exact(chain.last) and len(chain.stages) not in places:
         places.append(len(chain.stages))
     for place in places:
         step = chain.stages[place - 1].step if place else None

@@ -174,6 +174,11 @@ class _Recorder:
         before = _streams()
         first = self._ask_all(X, self.methods)
         moved = _streams() != before
+        if rows.count(X) > 1 and not any(one.table or one.unsupported for one in first.values()):
+            answered = [row for row in range(rows.count(X)) if self._accepts(rows.take(X, [row]))]
+            if 0 < len(answered) < rows.count(X):
+                self.notes.append(f"{rows.count(X) - len(answered)} rows of the sample are refused and left out")
+                return self._main(rows.take(X, answered), kind, synthetic)
         second = self._ask_all(X, self.methods)
         for method in self.methods:
             one, two = first[method], second[method]

@@ -53,7 +53,8 @@ class _Drawing:
 
     def line(self, index: int, label: str, depth: int) -> Iterator[tuple[int, str]] | None:
         """Add the line of one node; return its children where they are to be drawn."""
-        indent = "  " * depth + (shown(label, _MAX_TEXT) or "-")
+        # the value of a (name, value) pair has no label of its own
+        indent = "  " * depth + (shown(label, _MAX_TEXT) or "[1]")
         if index < 0:  # what was left out of a long node
             self.lines.append("  " * depth + label)
             return None
@@ -77,7 +78,9 @@ def _shared(tree: Tree) -> set[int]:
             if child in once or child == tree.root:
                 again.add(child)
             once.add(child)
-    return again if tree.root in once else again - {tree.root}
+    # scalars have no identity: a writer uses one node for all equal ones
+    objects = {index for index in again if not isinstance(tree.nodes[index], nodes.SCALAR_KINDS)}
+    return objects if tree.root in once else objects - {tree.root}
 
 
 def _bounded(tree: Tree, node: AnyNode) -> Iterator[tuple[int, str]]:

@@ -20,8 +20,10 @@ class Nothing(msgspec.Struct, tag_field="is", tag="none"):
     """`None` only."""
 
 
-class Boolean(msgspec.Struct, tag_field="is", tag="bool"):
-    """A Python or NumPy bool."""
+class Boolean(msgspec.Struct, tag_field="is", tag="bool", forbid_unknown_fields=True):
+    """A Python or NumPy bool; `value` where only one of the two is accepted."""
+
+    value: bool | None = None
 
 
 class Integer(msgspec.Struct, tag_field="is", tag="int", forbid_unknown_fields=True):
@@ -199,7 +201,19 @@ class Finite(Rule, tag_field="rule", tag="finite", forbid_unknown_fields=True):
     of: str
 
 
-AnyRule = Holds | HasShape | Within | Increasing | BinaryTree | Distinct | Finite
+class Kinds(Rule, tag_field="rule", tag="is", forbid_unknown_fields=True):
+    """Every item at path `of` is an instance of one of `types`, the function named in `functions`, or of one of `kinds`.
+
+    Code `kind-mismatch`.
+    """
+
+    of: str
+    types: list[str] = []
+    functions: list[str] = []
+    kinds: list[str] = []
+
+
+AnyRule = Holds | HasShape | Within | Increasing | BinaryTree | Distinct | Finite | Kinds
 
 
 class Target(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -215,7 +229,7 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
     `state`: `dict` (rebuilt by `cls.__new__` and `__dict__`), the name of an adapter's special state, or empty: the
     class may stand as a value but has no instances. `attributes` is closed. `volatile`: what save does with an
-    attribute that is no part of the model: `drop` it, write `none`, or write `zero`.
+    attribute that is no part of the model: `drop` it, or write `none`, `zero` or `one`.
     """
 
     targets: list[Target]

@@ -136,9 +136,14 @@ def _nothing(_shape: Any) -> Check:
     return check
 
 
-def _boolean(_shape: Any) -> Check:
+def _boolean(shape: entries.Boolean) -> Check:
     def check(place: Place, node: AnyNode) -> Complaint | None:
-        return (_KIND, f"{kind_of(node)} where a bool is needed") if scalars.boolean(node) is None else None
+        value = scalars.boolean(node)
+        if value is None:
+            return _KIND, f"{kind_of(node)} where a bool is needed"
+        if shape.value is not None and value is not shape.value:
+            return "value-out-of-range", f"{value} where only {shape.value} is accepted"
+        return None
 
     return check
 

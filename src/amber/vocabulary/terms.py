@@ -18,7 +18,7 @@ COMPARISONS = ("==", "!=", "<=", "<", ">=", ">")
 # How many arguments each function takes, and whether the first is a path rather than a term.
 FUNCTIONS = {
     "len": (1, True), "shape": (2, True), "rank": (1, True), "size": (1, True), "sum": (1, True), "min": (1, True),
-    "max": (1, True), "some": (1, True), "pow2": (1, False), "choose": (2, False), "limit": (1, True),
+    "max": (1, True), "peaks": (1, True), "some": (1, True), "pow2": (1, False), "choose": (2, False), "limit": (1, True),
 }  # fmt: skip
 EACH = "*"
 

@@ -66,6 +66,14 @@ def test_evidence_round_trips() -> None:
     assert bytes(found.groups[0].inputs[0].data) == bytes(16)
 
 
+def test_columns_of_wide_items_are_counted_in_bytes() -> None:
+    wide = evidence()
+    wide.groups[0].inputs[0].data = memoryview(bytes(16)).cast("d")
+    assert to_bytes(assemble(draft(), tree_of(5), wide, LOCK)) == to_bytes(
+        assemble(draft(), tree_of(5), evidence(), LOCK)
+    )
+
+
 def test_no_evidence() -> None:
     empty = msgspec.structs.replace(evidence(), groups=[])
     for none in (None, empty):

@@ -199,6 +199,15 @@ def test_shared_nodes_and_cycles_are_marked() -> None:
     ]  # fmt: skip
 
 
+def test_scalars_are_not_marked_and_pairs_are_numbered() -> None:
+    tree = Tree([nodes.List([1, 1]), nodes.Tuple([2, 3]), nodes.Str("clf"), nodes.NoneNode()], 0, [], [])
+    assert outline(tree).splitlines() == [
+        "model: list of 2", "  [0]: tuple of 2 &1", "    [0]: 'clf'", "    [1]: none", "  [1]: *1 tuple of 2",
+    ]  # fmt: skip
+    same = Tree([nodes.List([1, 1]), nodes.NoneNode()], 0, [], [])
+    assert outline(same).splitlines() == ["model: list of 2", "  [0]: none", "  [1]: none"]
+
+
 def test_the_outline_is_bounded() -> None:
     wide = Tree([nodes.List(list(range(1, 5001))), *[nodes.Int(i) for i in range(5000)]], 0, [], [])
     text = outline(wide).splitlines()

@@ -149,7 +149,7 @@ def _farewell(stage: Stage) -> None:
             f"{here}/{ARTIFACT:<18} the model: one file, no code",
             f"{here}/{'patients.csv':<18} rows to ask it about, and answers.csv with its answers",
             f"{here}/{'changed/':<18} an artifact as a folder: JSON and safetensors, readable without Amber",
-            f"{here}/{'damaged.amber':<18} refused at step 4; changed.amber is whole, and drifted",
+            f"{here}/{'damaged.amber':<18} refused; changed.amber is whole, and drifted",
             "",
             f"amber inspect {here}/{ARTIFACT} --tree",
             f"amber redact {here}/{ARTIFACT} -o {here}/public.amber    # without a row of anybody's",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ SCALER = "sklearn.preprocessing.StandardScaler"
 
 def flip_one_byte(source: Path, target: Path) -> int:
     """Write a copy with one bit of one array flipped; return where in the file (bytes from its beginning)."""
+    with zipfile.ZipFile(source) as container:
+        shard = container.getinfo("model/tensors-00001.safetensors")
     data = bytearray(source.read_bytes())
-    place = data.index(b".safetensors") + 4096
+    name, extra = struct.unpack_from("<HH", data, shard.header_offset + 26)
+    place = shard.header_offset + 30 + name + extra + shard.file_size * 3 // 4
     data[place] ^= 0x10
     target.write_bytes(data)
     return place
@@ -46,7 +50,8 @@ def shift_means(folder: Path, by: float) -> tuple[float, float]:
 
 def _tensor_of(nodes: list[Any], type_name: str, attribute: str) -> str:
     """Name of the tensor behind an attribute: object nodes are [kind, type, attributes], arrays end in a tensor."""
-    owner = next(node for node in nodes if node[0] == "object" and node[1] == type_name)
+    # a pipeline holds the scaler it was given, unfitted, beside the fitted copy
+    owner = next(node for node in nodes if node[:2] == ["object", type_name] and attribute in node[2])
     array = nodes[owner[2][attribute]]
     return f"t{array[4]}"
 

@@ -1,0 +1,145 @@
+"""Write the artifacts of `tests/compat` with the libraries of the running environment: names carry their version.
+
+Run it once in each environment (the newest and the oldest supported libraries): python tools/make_compat.py
+
+`sklearn-1.9-forest.amber` is what scikit-learn 1.9 wrote; `sklearn-1.9-forest.json` holds rows and the answers the model
+gave to them before it was saved. Artifacts of other versions are left alone: old ones are what the tests are about.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sklearn
+from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC
+
+import amber
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "tests" / "compat"
+ROWS = 24
+Made = tuple[Any, Any]  # the fitted model, and rows to ask it about
+
+
+def numbers(rows: int = ROWS, columns: int = 3, seed: int = 0) -> tuple[Any, Any, Any]:
+    """A table of numbers, classes and a target that depend on it."""
+    rng = np.random.RandomState(seed)
+    X = np.round(rng.normal(size=(rows, columns)), 3)
+    return X, (X[:, 0] + X[:, 1] > 0).astype(int), np.round(X @ np.arange(1.0, columns + 1), 3)
+
+
+def frame() -> tuple[Any, Any]:
+    """A frame with a missing number, a category and an integer."""
+    X, y, _ = numbers()
+    table = pd.DataFrame({"income": X[:, 0], "age": np.arange(20, 20 + ROWS), "region": ["north", "south", "west"] * (ROWS // 3)})
+    table.loc[[2, 5], "income"] = np.nan
+    return table, y
+
+
+def pipeline() -> Made:
+    X, y = frame()
+    numeric = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+    columns = ColumnTransformer(
+        [("numbers", numeric, ["income", "age"]), ("region", OneHotEncoder(handle_unknown="ignore"), ["region"])]
+    )
+    return make_pipeline(columns, LogisticRegression()).fit(X, y), X
+
+
+def forest() -> Made:
+    X, y, _ = numbers()
+    return RandomForestClassifier(n_estimators=3, max_depth=3, random_state=0).fit(X, y), X
+
+
+def boosting() -> Made:
+    X, _, target = numbers()
+    X[:, 2] = np.arange(ROWS) % 3
+    X[3, 0] = np.nan
+    model = HistGradientBoostingRegressor(max_iter=3, max_leaf_nodes=4, min_samples_leaf=2, categorical_features=[2])
+    return model.fit(X, target), X
+
+
+def svc() -> Made:
+    X, y, _ = numbers()
+    return SVC(gamma=0.5).fit(X, y), X
+
+
+def neighbours() -> Made:
+    X, _, target = numbers()
+    return KNeighborsRegressor(n_neighbors=2, algorithm="kd_tree", leaf_size=4).fit(X, target), X
+
+
+def text() -> Made:
+    words = ["red green blue", "green grass", "blue sky above", "red rose", "grey sky", "green leaf on a tree"] * 3
+    labels = [0, 1, 0, 0, 0, 1] * 3
+    return make_pipeline(TfidfVectorizer(stop_words=["a", "on"]), SGDClassifier(random_state=0)).fit(words, labels), words[:6]
+
+
+def clusters() -> Made:
+    X, _, _ = numbers()
+    return KMeans(n_clusters=3, n_init=1, random_state=0).fit(X), X
+
+
+def network() -> Made:
+    X, y, _ = numbers()
+    return MLPClassifier(hidden_layer_sizes=(4,), max_iter=30, random_state=0).fit(X, y), X
+
+
+MODELS: dict[str, Callable[[], Made]] = {
+    "boosting": boosting, "clusters": clusters, "forest": forest, "neighbours": neighbours, "network": network,
+    "pipeline": pipeline, "svc": svc, "text": text,
+}  # fmt: skip
+
+
+def answers(model: Any, rows: Any) -> dict[str, Any]:
+    """What the model answers now, as plain data."""
+    found = {}
+    for method in ("predict", "predict_proba", "decision_function", "transform"):
+        if hasattr(model, method):
+            found[method] = np.asarray(getattr(model, method)(rows)).tolist()
+    return found
+
+
+def plain(rows: Any) -> Any:
+    """Rows as plain data: columns of a frame, nested lists, texts."""
+    if isinstance(rows, pd.DataFrame):
+        return {name: rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in rows.columns}
+    return rows if isinstance(rows, list) else np.where(np.isnan(rows), None, rows.astype(object)).tolist()
+
+
+def main() -> int:
+    """Write every artifact of this environment; return the exit code."""
+    import warnings
+
+    TARGET.mkdir(exist_ok=True)
+    minor = ".".join(sklearn.__version__.split(".")[:2])
+    for name, make in MODELS.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # thirty iterations do not converge, which is no matter here
+            model, rows = make()
+            stem = TARGET / f"sklearn-{minor}-{name}"
+            some = rows[:4] if not isinstance(rows, pd.DataFrame) else rows.iloc[:4]
+            saved = amber.save(model, stem.with_name(stem.name + ".amber"), sample=some, name=name)
+        expected = {"rows": plain(rows), "answers": answers(model, rows)}
+        stem.with_name(stem.name + ".json").write_text(json.dumps(expected) + "\n", encoding="utf-8")
+        print(f"{stem.name}: {saved.size} bytes, {saved.cases} rows")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
