@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, QuantileTransformer, StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
 
+from tests.zoo import callables
 from tests.zoo import data as d
 from tests.zoo.specimen import Specimen, fit, grown
 
@@ -136,19 +137,16 @@ def curiosities() -> Iterator[Specimen]:
     x, y = d.numbers(), d.labels()
 
     def extra() -> Any:
-        model = LogisticRegression().fit(x, y)
-        model.note_ = {
-            "author": "Å",
-            "scores": (0.1, float("nan"), -0.0),
-            3: [None, True, 2**70, b"\x00\xff"],
-        }
+        model = callables.Clip().fit(x)
+        model.note_ = {"author": "Å", "scores": (0.1, float("nan"), -0.0), 3: [None, True, 2**70, b"\x00\xff"]}
         model.made_of_ = frozenset({"a", "b"})
-        model.ring_ = [model.classes_]
+        model.ring_ = [model.low_]
         model.ring_.append(model.ring_)
         model.dice_ = np.random.default_rng(11)
         return model
 
-    yield Specimen("LogisticRegression[extra-attributes]", lambda: grown(extra), x, y)
+    name = "tests.zoo.callables.Clip"
+    yield Specimen("Clip[own-attributes]", lambda: grown(extra), x, allow=(name,))
     yield fit("LogisticRegression[fortran]", LogisticRegression, np.asfortranarray(x), y)
     yield fit("KMeans[one-cluster]", lambda: KMeans(1, n_init=1, random_state=0), x)
     yield fit("GaussianNB[two-rows]", GaussianNB, x[:2], [0, 1])

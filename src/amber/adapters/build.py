@@ -11,6 +11,7 @@ import base64
 import importlib
 import inspect
 import struct
+import sys
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -207,7 +208,10 @@ class _Builder:
             library = self.entry(node.type).library
             owner = adapter(library)
             if isinstance(owner, Migrates):
-                state = owner.migrate(cls, state, self.libraries.get(library, ""))
+                try:
+                    state = owner.migrate(cls, state, self.libraries.get(library, ""))
+                except Exception as error:
+                    raise self.wrong(index, error) from error
         self.check_shadows(cls, state, index)
         vars(obj).update(state)
 
@@ -341,11 +345,16 @@ def _float(text: str) -> float:
     return float(text)
 
 
+_UTF32 = f"utf-32-{sys.byteorder[0]}e"  # without the byte order mark that plain utf-32 looks for
+
+
 def _scalar(tree: Tree, node: nodes.Scalar) -> Any:
     dtype = numpy_dtype(tree, node.dtype)
     raw = bytes.fromhex(node.value)
     if dtype.itemsize == 0:
         return dtype.type()
+    if dtype.kind in "SU" and dtype.isnative:  # through an array they would lose NULs at their end
+        return dtype.type(raw if dtype.kind == "S" else raw.decode(_UTF32, "surrogatepass"))
     if dtype.isnative and dtype.names is None:
         return np.frombuffer(raw, dtype)[0]
     # big-endian and structured scalars keep their dtype only through a 0-d array

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas
 
-from amber.adapters.pandas_time import check_times
+from amber.adapters.pandas_time import UNITS, check_times
 from amber.errors import AuditError
 
 if TYPE_CHECKING:
     from amber.adapters.protocol import Special
 
 pd: Any = pandas  # its stubs are narrower than the library
+
+
+_TIMES = {f"{kind}8[{unit}]" for kind in "mM" for unit in UNITS}
 
 
 def column_of(values: Any) -> Any:
@@ -32,7 +35,8 @@ def series(values: Any) -> Any:
         AuditError: The array is none a series can hold.
     """
     if isinstance(values, np.ndarray):
-        if values.ndim != 1 or values.dtype.kind not in "biufcmMO" or not values.dtype.isnative:
+        known = values.dtype.kind in "biufcO" or values.dtype.str[1:] in _TIMES
+        if values.ndim != 1 or not known or not values.dtype.isnative:
             raise AuditError("dtype-mismatch", f"no column has dtype {values.dtype}", where="pandas")
         check_times(values, "pandas")
     made = pd.Series(values, dtype=values.dtype)

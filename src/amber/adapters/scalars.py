@@ -88,7 +88,8 @@ def scalar_node(obj: Any, kind: type) -> AnyNode:
     if isinstance(obj, np.dtype):
         return nodes.Dtype("|O" if obj == np.dtype(object) else dtype_string(obj))
     dtype = dtype_string(obj.dtype)
-    return nodes.Scalar(dtype, np.asarray(obj).tobytes().hex())
+    raw = np.asarray(obj).tobytes()[: obj.dtype.itemsize]  # NumPy makes arrays of empty strings one byte wide
+    return nodes.Scalar(dtype, raw.hex())
 
 
 def _text_node(text: str) -> AnyNode:

@@ -164,7 +164,10 @@ class _Check:
         elif isinstance(node, nodes.Numbers):
             array = self.facts.column(node)
         else:
-            array = np.frombuffer(bytes.fromhex(node.value), self.facts.dtype(node.dtype))
+            dtype = self.facts.dtype(node.dtype)
+            if not dtype.itemsize:  # an empty string, which NumPy cannot read from bytes
+                return
+            array = np.frombuffer(bytes.fromhex(node.value), dtype)
         for code, message in _wrong_items(array):
             self.problem(code, index, "", message)
 

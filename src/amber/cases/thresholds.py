@@ -14,46 +14,63 @@ import numpy as np
 from amber.cases import rows
 from amber.cases.anatomy import Chain, attribute, decides_exactly, predictors_in, trees_in, walk
 
-MAX_THRESHOLDS = 16
-MAX_TREES = 16
-MAX_NODES = 512  # of each tree
+MAX_THRESHOLDS = 192
+MAX_TREES = 64
+_BASE_ROWS = 64  # ordinary rows that are followed down the trees
+_FINE = 16  # thresholds that also get rows at one step of float64, which the cast to float32 swallows
 _MAX_COLUMNS = 64  # raw columns whose way to the trees is looked for
 _MAX_WIDTH = 4096
+_MAX_DEPTH = 128
 _BRACKET = 2**13  # steps of the number format around the place a straight line points at
 
 
 class Split(NamedTuple):
-    """A stored threshold: feature as the trees count them, and whether they compare in float32."""
+    """A stored threshold: feature as the trees count them, whether they compare in float32, a row that gets there."""
 
     feature: int
     threshold: float
+    cast: bool
+    row: int
+
+
+class _Tree(NamedTuple):
+    """The arrays of one native tree."""
+
+    left: Any
+    right: Any
+    feature: Any  # negative at leaves
+    threshold: Any
+    missing_left: Any
     cast: bool
 
 
 def threshold_rows(chain: Chain, X: Any) -> Any:
     """Return rows of the form of `X` that lie on both sides of stored thresholds, or None.
 
+    Each is an ordinary row that gets to the split, with one value replaced.
+
     Args:
         chain: The model's stages and its last part.
-        X: Ordinary rows (a frame or a two-dimensional array); their other columns are kept.
+        X: Ordinary rows (a frame or a two-dimensional array).
     """
     if chain.last is None or not chain.exact_way or not decides_exactly(chain.last) or not rows.count(X):
         return None
     if rows.form(X) not in ("frame", "array") or not rows.width(X):
         return None
-    splits = _picked(_splits(chain.last))
+    X = rows.take(X, range(min(_BASE_ROWS, rows.count(X))))
     try:
+        splits = _picked(chain, _through(chain, X))
         placed = _placed(chain, X, splits) if splits else []
     except Exception:
         return None  # the model does not take rows like these one by one: no evidence of this kind
     if not placed:
         return None
-    base = rows.cycled(X, len(placed))
-    return rows.edited(base, [(row, column, value) for row, (column, value) in enumerate(placed)])
+    base = rows.take(X, [row for row, _, _ in placed])
+    return rows.edited(base, [(k, column, value) for k, (_, column, value) in enumerate(placed)])
 
 
-def _splits(last: Any) -> list[Split]:
-    """Distinct finite thresholds of at most 16 trees, spread over the ensemble."""
+def _trees(last: Any) -> Iterator[_Tree]:
+    """Up to 64 trees of a model, spread over the ensemble, features counted as the model's input counts them."""
     mapped: dict[int, Any] = {}
     trees: list[Any] = []
     predictors: list[Any] = []
@@ -65,43 +82,67 @@ def _splits(last: Any) -> list[Split]:
             trees.append(part)
         if attribute(part, "_preprocessor") is None:
             predictors += predictors_in(part)
-    found: set[Split] = set()
     for part in (trees[k] for k in rows.spread(len(trees), MAX_TREES)):
         tree, own = part.tree_, mapped.get(id(part))
-        inside = np.asarray(tree.feature) >= 0
-        names = np.asarray(tree.feature)[inside]
-        found |= _first(names if own is None else np.asarray(own)[names], tree.threshold[inside], True)
+        feature = np.asarray(tree.feature)
+        if own is not None:
+            feature = np.where(feature >= 0, np.asarray(own)[np.maximum(feature, 0)], feature)
+        missing = np.asarray(getattr(tree, "missing_go_to_left", np.zeros(len(feature))), dtype=bool)
+        yield _Tree(tree.children_left, tree.children_right, feature, tree.threshold, missing, True)
     for predictor in (predictors[k] for k in rows.spread(len(predictors), MAX_TREES)):
         nodes = predictor.nodes
-        nodes = nodes[(nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)]
-        found |= _first(nodes["feature_idx"], nodes["num_threshold"], False)
-    return sorted(found)
+        inside = (nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)
+        feature = np.where(inside, nodes["feature_idx"], -1)
+        missing = nodes["missing_go_to_left"].astype(bool)
+        yield _Tree(nodes["left"], nodes["right"], feature, nodes["num_threshold"], missing, False)
 
 
-def _first(features: Any, thresholds: Any, cast: bool) -> set[Split]:
-    """The splits next to the root: nodes are stored from the root down."""
-    pairs = zip(features[:MAX_NODES].tolist(), thresholds[:MAX_NODES].tolist(), strict=True)
-    return {Split(feature, threshold, cast) for feature, threshold in pairs if np.isfinite(threshold)}
+def _picked(chain: Chain, Z: Any) -> list[Split]:
+    """The splits that most rows get to, the same number from each tree."""
+    trees = list(_trees(chain.last))
+    each = max(1, MAX_THRESHOLDS // max(len(trees), 1))
+    found: dict[tuple[int, float], Split] = {}
+    for tree in trees:
+        met = _visited(tree, Z)
+        order = sorted(met, key=lambda node: (-len(met[node]), node))
+        for node in order[:each]:
+            feature, threshold = int(tree.feature[node]), float(tree.threshold[node])
+            row = met[node][len(found) % len(met[node])]
+            if np.isfinite(threshold) and feature < Z.shape[1]:
+                found.setdefault((feature, threshold), Split(feature, threshold, tree.cast, row))
+    return list(found.values())[:MAX_THRESHOLDS]
 
 
-def _picked(splits: list[Split]) -> list[Split]:
-    """Spread over the features, and over the thresholds of each."""
-    by_feature: dict[int, list[Split]] = {}
-    for split in splits:
-        by_feature.setdefault(split.feature, []).append(split)
-    features = list(by_feature)
-    chosen = [features[k] for k in rows.spread(len(features), MAX_THRESHOLDS)]
-    each = max(1, MAX_THRESHOLDS // max(len(chosen), 1))
-    return [by_feature[f][k] for f in chosen for k in rows.spread(len(by_feature[f]), each)][:MAX_THRESHOLDS]
+def _visited(tree: _Tree, Z: Any) -> dict[int, list[int]]:
+    """The rows that get to each inner node."""
+    seen = Z.astype(np.float32).astype(np.float64) if tree.cast else Z
+    nodes = np.zeros(len(Z), dtype=np.int64)
+    active = np.arange(len(Z))
+    met: dict[int, list[int]] = {}
+    for _ in range(_MAX_DEPTH):
+        here = nodes[active]
+        inner = tree.feature[here] >= 0
+        active, here = active[inner], here[inner]
+        if not len(active):
+            break
+        for row, node in zip(active.tolist(), here.tolist(), strict=True):
+            met.setdefault(node, []).append(row)
+        values = seen[active, np.minimum(tree.feature[here], Z.shape[1] - 1)]
+        left = np.where(np.isnan(values), tree.missing_left[here], values <= tree.threshold[here])
+        nodes[active] = np.where(left, tree.left[here], tree.right[here])
+    return met
 
 
-def _placed(chain: Chain, X: Any, splits: list[Split]) -> list[tuple[int, Any]]:
-    """(raw column, value) of each row to make."""
+def _placed(chain: Chain, X: Any, splits: list[Split]) -> list[tuple[int, int, Any]]:
+    """(row of X, raw column, value) of each row to make."""
     if not chain.stages:
-        width = rows.width(X)
-        return [(s.feature, v) for s in splits if s.feature < width for v in _beside(_dtype(X, s.feature), s)]
+        return [
+            (split.row, split.feature, value)
+            for position, split in enumerate(splits)
+            for value in _beside(_dtype(X, split.feature), split, fine=position < _FINE)
+        ]
     sources = _sources(chain, X)
-    found: list[tuple[int, Any]] = []
+    found: list[tuple[int, int, Any]] = []
     todo: list[tuple[Split, int, float]] = []
     for split in splits:
         if split.feature in sources:
@@ -109,11 +150,12 @@ def _placed(chain: Chain, X: Any, splits: list[Split]) -> list[tuple[int, Any]]:
             slope = (at_high - at_low) / (high - low)
             todo.append((split, column, low + (_boundary(split) - at_low) / slope))
     floats = [one for one in todo if _dtype(X, one[1]) == np.float64 and np.isfinite(one[2])]
-    found += [(column, value) for column, value in _bisected(chain, X, floats)]
-    for _, column, place in todo:
+    found += _bisected(chain, X, floats)
+    for split, column, place in todo:
         dtype = _dtype(X, column)
         if dtype is not None and dtype.kind in "iu" and abs(place) < 2**31:
-            found += [(column, int(np.floor(place))), (column, int(np.floor(place)) + 1)]
+            low_side = int(np.floor(place))
+            found += [(split.row, column, low_side), (split.row, column, low_side + 1)]
     return found
 
 
@@ -137,21 +179,23 @@ def _float32_neighbours(threshold: float) -> tuple[np.float32, np.float32]:
     return low, np.nextafter(low, np.float32(np.inf))
 
 
-def _beside(dtype: Any, split: Split) -> list[Any]:
+def _beside(dtype: Any, split: Split, *, fine: bool) -> list[Any]:
     """Values at a threshold that the trees compare with a raw column of this dtype."""
     if dtype is None:
         return []
+    t = split.threshold
     if dtype.kind in "iu":
-        below = int(np.floor(split.threshold)) if abs(split.threshold) < 2**31 else None
+        below = int(np.floor(t)) if abs(t) < 2**31 else None
         return [] if below is None else [below, below + 1]
     if dtype != np.float64 and dtype != np.float32:
         return []
-    t = split.threshold
     pair = [float(value) for value in _float32_neighbours(t)]
     if dtype == np.float32:
         return pair
-    exact = [float(np.nextafter(t, -np.inf)), t, float(np.nextafter(t, np.inf))]
-    return exact + pair if split.cast else exact
+    exact = [t, float(np.nextafter(t, np.inf))]
+    if not split.cast:
+        return [*exact, float(np.nextafter(t, -np.inf))] if fine else exact
+    return [*pair, float(np.nextafter(t, -np.inf)), *exact] if fine else pair
 
 
 def _through(chain: Chain, X: Any) -> Any:
@@ -189,13 +233,13 @@ def _sources(chain: Chain, X: Any) -> dict[int, tuple[int, float, float, float, 
     return found
 
 
-def _bisected(chain: Chain, X: Any, todo: list[tuple[Split, int, float]]) -> Iterator[tuple[int, float]]:
-    """Yield both neighbours in float64 between which each comparison turns, found on the model's own stages."""
+def _bisected(chain: Chain, X: Any, todo: list[tuple[Split, int, float]]) -> list[tuple[int, int, Any]]:
+    """Both neighbours in float64 between which each comparison turns, found on the model's own stages."""
     if not todo:
-        return
+        return []
     centre = _ordered(np.array([place for _, _, place in todo]))
     low, high = centre - _BRACKET, centre + _BRACKET
-    base = rows.take(X, [0] * len(todo))
+    base = rows.take(X, [split.row for split, _, _ in todo])
 
     def left(order: Any) -> Any:
         values = _unordered(order)
@@ -211,9 +255,11 @@ def _bisected(chain: Chain, X: Any, todo: list[tuple[Split, int, float]]) -> Ite
         middle = low + (high - low) // 2
         same = left(middle) == at_low
         low, high = np.where(same, middle, low), np.where(same, high, middle)
-    for position in np.flatnonzero(turns & (high - low == 1)).tolist():
-        for order in (low, high):
-            yield todo[position][1], float(_unordered(order)[position])
+    return [
+        (todo[position][0].row, todo[position][1], float(_unordered(order)[position]))
+        for position in np.flatnonzero(turns & (high - low == 1)).tolist()
+        for order in (low, high)
+    ]
 
 
 def _ordered(values: Any) -> Any:

@@ -97,3 +97,11 @@ def test_record_keeps_its_class() -> None:
     again = there_and_back(record)
     assert type(again) is np.record
     assert again.b == 2.0
+
+
+@pytest.mark.parametrize("scalar", [np.bytes_(b""), np.str_(""), np.bytes_(b"a\0"), np.str_("a\0"), np.str_("\ufeffx")])
+def test_strings_keep_their_length(scalar: Any) -> None:
+    again = there_and_back([scalar])[0]
+    assert type(again) is type(scalar)
+    assert len(again) == len(scalar)
+    assert again == scalar
