@@ -160,7 +160,7 @@ class Report:
         }
 
     def __str__(self) -> str:
-        head = f"{shown(self.name) or 'artifact'} {shown(self.version)}: {self.verdict}"
+        head = f"{shown(self.name) or 'artifact'} {shown(self.version)}".rstrip() + f": {self.verdict}"
         lines = [head + (f" ({self.reason})" if self.reason else "")]
         for step in self.steps:
             tail = f"  [{step.code}]" if step.code else ""

@@ -65,6 +65,13 @@ def ok(*words: str, cwd: Path, code: int = 0, **more: Any) -> str:
     return done.stdout.decode()
 
 
+@pytest.fixture
+def patient(tmp_path: Path) -> list[str]:
+    """A policy for a machine that runs many tests at once: replay may take longer than a person would wait."""
+    (tmp_path / "patient.toml").write_text("[limits]\nreplay_seconds = 900\n")
+    return ["--policy", "patient.toml"]
+
+
 def table(rows: int) -> Any:
     chance = np.random.default_rng(7)
     frame = pd.DataFrame(
@@ -114,11 +121,11 @@ def test_inspect(place: Place, tmp_path: Path) -> None:
     assert document["id"] in ok("inspect", "churn.amber", "--id", cwd=tmp_path)
 
 
-def test_verify(place: Place, tmp_path: Path) -> None:
+def test_verify(place: Place, patient: list[str], tmp_path: Path) -> None:
     place.copy(tmp_path)
-    text = ok("verify", "churn.amber", cwd=tmp_path)
+    text = ok("verify", "churn.amber", *patient, cwd=tmp_path)
     assert text.startswith("churn 1.4.0: identical")
-    document = json.loads(ok("verify", "churn.amber", "--json", cwd=tmp_path))
+    document = json.loads(ok("verify", "churn.amber", "--json", *patient, cwd=tmp_path))
     assert document["verdict"] == "identical"
     assert document["exit_code"] == 0
     assert [step["step"] for step in document["steps"]] == list(range(1, 11))
@@ -129,7 +136,7 @@ def test_verify(place: Place, tmp_path: Path) -> None:
 def test_a_policy_of_the_reader(place: Place, tmp_path: Path) -> None:
     place.copy(tmp_path)
     (tmp_path / "signed.toml").write_text('signers = ["release@example.org"]\n')
-    (tmp_path / "strict.toml").write_text('verdict = "equivalent"\n')
+    (tmp_path / "strict.toml").write_text('verdict = "equivalent"\n[limits]\nreplay_seconds = 900\n')
     (tmp_path / "wrong.toml").write_text("verdict = 3\n")
     (tmp_path / "small.toml").write_text("[limits]\nnodes = 3\n")
     (tmp_path / "rows.csv").write_text(place.rows[:2].to_csv(index=False))
@@ -162,19 +169,19 @@ def test_unpack_pack_and_diff(place: Place, tmp_path: Path) -> None:
     assert not (tmp_path / "other.amber").exists()
 
 
-def test_a_changed_model_with_the_old_cases_is_drifted(place: Place, tmp_path: Path) -> None:
+def test_a_changed_model_with_the_old_cases_is_drifted(place: Place, patient: list[str], tmp_path: Path) -> None:
     place.copy(tmp_path)
     ok("unpack", "churn.amber", "changed", cwd=tmp_path)
     shift_means(tmp_path / "changed", 0.3)
     ok("pack", "changed", "changed.amber", cwd=tmp_path)
-    document = json.loads(ok("verify", "changed.amber", "--json", cwd=tmp_path, code=1))
+    document = json.loads(ok("verify", "changed.amber", "--json", *patient, cwd=tmp_path, code=1))
     assert document["verdict"] == "drifted"
     steps = {finding["step"] for finding in document["findings"]}
     assert any("scale" in step or "steps[0]" in step or "numbers" in step for step in steps), steps
-    difference = json.loads(ok("diff", "churn.amber", "changed.amber", "--json", cwd=tmp_path, code=1))
+    difference = json.loads(ok("diff", "churn.amber", "changed.amber", "--json", *patient, cwd=tmp_path, code=1))
     assert [change["where"] for change in difference["sections"]["model"]]
     assert difference["answers"]["verdict"] == "drifted"
-    (tmp_path / "strict.toml").write_text('verdict = "equivalent"\n')
+    (tmp_path / "strict.toml").write_text('verdict = "equivalent"\n[limits]\nload_replay_seconds = 900\n')
     (tmp_path / "rows.csv").write_text(place.rows[:2].to_csv(index=False))
     ok("predict", "changed.amber", "rows.csv", "--policy", "strict.toml", cwd=tmp_path, code=1)
 
@@ -270,7 +277,7 @@ def test_arrays_in_and_out(tmp_path: Path) -> None:
     assert (tmp_path / "out.csv").read_text().startswith("pca0,pca1\n")
 
 
-def test_a_class_of_ones_own(tmp_path: Path) -> None:
+def test_a_class_of_ones_own(patient: list[str], tmp_path: Path) -> None:
     package = tmp_path / "lib" / "mypkg"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
@@ -285,8 +292,8 @@ def test_a_class_of_ones_own(tmp_path: Path) -> None:
     path = {"PYTHONPATH": os.pathsep.join([str(tmp_path / "lib"), *filter(None, [os.environ.get("PYTHONPATH")])])}
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env={**os.environ, **path}, check=True)
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
-    (tmp_path / "policy.toml").write_text('allow = ["mypkg.text.Doubler"]\n')
-    allow = ["--allow", "mypkg.text.Doubler"]
+    (tmp_path / "policy.toml").write_text('allow = ["mypkg.text.Doubler"]\n[limits]\nreplay_seconds = 900\n')
+    allow = [*patient, "--allow", "mypkg.text.Doubler"]
     assert "mypkg.text.Doubler" in ok("inspect", "own.amber", cwd=tmp_path)
     ok("verify", "own.amber", cwd=tmp_path, code=2)
     ok("verify", "own.amber", *allow, cwd=tmp_path, **path)
@@ -297,7 +304,7 @@ def test_a_class_of_ones_own(tmp_path: Path) -> None:
     ok("redact", "own.amber", "-o", "public.amber", *allow, cwd=tmp_path, **path)
 
 
-def test_redact(place: Place, tmp_path: Path) -> None:
+def test_redact(place: Place, patient: list[str], tmp_path: Path) -> None:
     place.copy(tmp_path)
     before = json.loads(ok("inspect", "churn.amber", "--json", cwd=tmp_path))
     ok("redact", "churn.amber", "-o", "public.amber", cwd=tmp_path)
@@ -305,7 +312,7 @@ def test_redact(place: Place, tmp_path: Path) -> None:
     assert before["cases"]["source"] == "sample"
     assert after["cases"]["source"] == "synthetic"
     assert after["lineage"]["parent"] == before["id"]
-    ok("verify", "public.amber", cwd=tmp_path)
+    ok("verify", "public.amber", *patient, cwd=tmp_path)
     (tmp_path / "rows.csv").write_text(place.rows[:5].to_csv(index=False))
     wanted = ["predict", *place.model.predict(place.rows[:5])]
     assert ok("predict", "public.amber", "rows.csv", cwd=tmp_path).split() == wanted

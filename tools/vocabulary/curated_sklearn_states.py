@@ -354,9 +354,7 @@ _HISTOGRAM_RULES = [
     _within("_predictors[*][*].nodes.feature_idx", min=0, below="n_features_in_", when=[["_predictors"]]),
     _holds("len(_bin_mapper.is_categorical_) == n_features_in_", "shape-mismatch", when=[["_bin_mapper"]]),
     # a categorical split looks up the known categories of its feature, of which there must be some
-    _holds(
-        "max(_predictors[*][*].nodes.is_categorical) <= sum(_bin_mapper.is_categorical_)", when=[["_predictors"]]
-    ),
+    _holds("max(_predictors[*][*].nodes.is_categorical) <= sum(_bin_mapper.is_categorical_)", when=[["_predictors"]]),
 ]
 
 OWNERS: dict[str, list[Rule]] = {

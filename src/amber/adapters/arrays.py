@@ -35,11 +35,32 @@ def as_array(tree: Tree, node: nodes.Array) -> np.ndarray[Any, Any]:
     shape = tuple(node.shape)
     if node.tensor is None:
         # np.empty would turn `<U0` into `<U1` and allocate it
-        return np.ndarray(shape, dtype, order=node.order)
-    data = tree.tensors[node.tensor].data
-    if node.order == "F":
-        return np.ndarray(shape[::-1], dtype, buffer=data).T
-    return np.ndarray(shape, dtype, buffer=data)
+        return np.ndarray(shape, dtype, order="F" if node.order == "F" else "C")
+    return view(tree.tensors[node.tensor].data, dtype, shape, node.order)
+
+
+def view(data: memoryview, dtype: np.dtype[Any], shape: tuple[int, ...], order: str) -> np.ndarray[Any, Any]:
+    """Return a tensor's memory as the array of a given shape and memory order."""
+    fortran, backwards = dtypes.memory_order(order)
+    array = np.ndarray(shape[::-1], dtype, buffer=data).T if fortran else np.ndarray(shape, dtype, buffer=data)
+    return array[_reversal(len(shape), backwards)] if backwards else array
+
+
+def memory_order(array: np.ndarray[Any, Any]) -> tuple[str, np.ndarray[Any, Any]]:
+    """Return the order to write for an array, and the array with every axis running forwards.
+
+    Which routine multiplies an array, and so the last bits of a product, depends on its strides: they come back with
+    the same signs and the same order of axes, packed.
+    """
+    backwards = tuple(axis for axis in range(array.ndim) if array.strides[axis] < 0 and array.shape[axis] > 1)
+    forwards = array[_reversal(array.ndim, backwards)] if backwards else array
+    steps = [step for step, size in zip(forwards.strides, forwards.shape, strict=True) if size > 1]
+    fortran = len(steps) > 1 and steps[0] < steps[-1] and steps == sorted(steps)
+    return ("F" if fortran else "C") + "".join(f"r{axis}" for axis in backwards), forwards
+
+
+def _reversal(rank: int, backwards: tuple[int, ...]) -> tuple[slice, ...]:
+    return tuple(slice(None, None, -1 if axis in backwards else 1) for axis in range(rank))
 
 
 def as_column(tree: Tree, node: nodes.Numbers) -> np.ndarray[Any, Any]:
@@ -73,12 +94,12 @@ def to_tensor(array: np.ndarray[Any, Any], order: str, dtype: str | None, itemsi
     """Return the tensor of an array with at least one byte; copies only where the memory is not contiguous.
 
     Args:
-        array: The array; exact ndarray.
-        order: C or F; for F the C-ordered transpose is stored.
+        array: The array; exact ndarray, no axis running backwards.
+        order: Its memory order; for F the C-ordered transpose is stored.
         dtype: Its dtype string, or None for a structured dtype.
         itemsize: Bytes of one item.
     """
-    stored = array.T if order == "F" else array
+    stored = array.T if order[0] == "F" else array
     stored = np.ascontiguousarray(stored).reshape(stored.shape)
     kind = dtypes.by_width(itemsize) if dtype is None else dtypes.carrier(dtype)
     # `view` works for every dtype without Python objects, datetimes and structured ones included

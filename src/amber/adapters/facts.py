@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from amber.adapters.arrays import numpy_dtype
+from amber.adapters.arrays import numpy_dtype, view
 from amber.tree import nodes
 from amber.tree.nodes import Tree
 from amber.vocabulary import scalars
@@ -63,7 +63,7 @@ class Facts:
                 found = np.empty(shape, dtype)
             else:
                 data = self.tree.tensors[node.tensor].data
-                found = np.ndarray(shape[::-1], dtype, data).T if node.order == "F" else np.ndarray(shape, dtype, data)
+                found = view(data, dtype, shape, node.order)
             self._arrays[index] = found
         return found
 

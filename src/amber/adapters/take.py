@@ -16,7 +16,7 @@ import numpy as np
 
 from amber import vocabulary as vocabularies
 from amber.adapters import customs
-from amber.adapters.arrays import dtype_string, to_tensor
+from amber.adapters.arrays import dtype_string, memory_order, to_tensor
 from amber.adapters.protocol import Prepares
 from amber.adapters.registry import adapter
 from amber.adapters.scalars import COLUMN_LENGTH, SCALARS, column_kind, element_key, key_label, range_node, scalar_node
@@ -208,20 +208,21 @@ class _Taker:
         return nodes.DefaultDict(self.index(factory, ".default_factory"), self.pairs(obj))
 
     def array_node(self, obj: np.ndarray[Any, Any]) -> AnyNode:
-        order = "F" if obj.ndim > 1 and obj.flags.f_contiguous and not obj.flags.c_contiguous else "C"
         if obj.dtype == np.dtype(object):
             flat = obj.ravel(order="C").tolist() if obj.ndim else [obj.item()]
             whole = column_kind(flat) is not None
             items: Any = self.index(flat, "") if whole else self.items(flat)
-            return nodes.ObjectArray(list(obj.shape), order, items)  # type: ignore[arg-type]
+            fortran = obj.ndim > 1 and obj.flags.f_contiguous and not obj.flags.c_contiguous
+            return nodes.ObjectArray(list(obj.shape), "F" if fortran else "C", items)
         if obj.dtype.hasobject:
             raise SaveError("dtype-refused", "a structured dtype with Python objects cannot be data")
         fields = obj.dtype.names is not None or obj.dtype.subdtype is not None
         dtype: Any = self.index(obj.dtype, ".dtype") if fields else dtype_string(obj.dtype)
-        tensor = None
-        if obj.size and obj.dtype.itemsize:
-            tensor = self.tensor(np.asarray(obj), order, None if fields else dtype)
-        return nodes.Array(dtype, list(obj.shape), order, tensor)  # type: ignore[arg-type]
+        if not obj.size or not obj.dtype.itemsize:
+            return nodes.Array(dtype, list(obj.shape), "C", None)
+        order, forwards = memory_order(obj)
+        tensor = self.tensor(forwards, order, None if fields else dtype)
+        return nodes.Array(dtype, list(obj.shape), order, tensor)
 
     def structured_node(self, dtype: np.dtype[Any]) -> AnyNode:
         if dtype.hasobject or any(len(each) > 2 for each in (dtype.fields or {}).values()):

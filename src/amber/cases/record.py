@@ -99,6 +99,8 @@ class _Recorder:
         self.scales: dict[tuple[str, str], float] = {}
         self.dropped = 0
         self.single = False
+        self.overhead = 0  # bytes of JSON of one group
+        self.per_row = 0.0  # bytes of one row of an edge group
 
     def run(self, sample: Any, mode: str, mask: tuple[Any, ...]) -> Recorded:
         if mask and sample is None:
@@ -229,7 +231,7 @@ class _Recorder:
             if method in self.unrepeatable:
                 answers.append(Answer(method, repeatable=False))
                 continue
-            if one.unsupported:
+            if one.unsupported or (method == INVERSE and "transform" in self.unrepeatable):
                 continue
             answer = answer_of(self.model, method, one)
             if one.table is not None:
@@ -336,6 +338,7 @@ class _Recorder:
         except Exception:
             return total
         per_row, fixed = size[0] / rows.count(few), size[1]
+        self.per_row = per_row
         for method, one in asked.items():
             if one.table is None:
                 continue
@@ -345,8 +348,10 @@ class _Recorder:
                 self.methods = [m for m in self.methods if m != method]
                 continue
             per_row, fixed = per_row + body / rows.count(few), fixed + head
+            if method not in DERIVED:
+                self.per_row += body / rows.count(few)
         room = max(_MAIN_SHARE * self.budget - fixed, 0.0)
-        self.overhead, self.per_row = fixed, per_row
+        self.overhead = fixed
         return max(1, min(total, int(room / max(per_row, 1))))
 
     def _affordable(self, edges: list[Edge], main: Group) -> list[Edge]:
@@ -355,7 +360,8 @@ class _Recorder:
         chosen: list[Edge] = []
         for edge in edges:
             number = rows.count(edge.X)
-            fits = max(1, int((room / 3 - self.overhead) / max(self.per_row, 1)))
+            share = room / (2 if edge.kind == "threshold" else 3)
+            fits = max(1, int((share - self.overhead) / max(self.per_row, 1)))
             if number > fits:
                 self.dropped += number - fits
                 edge = edge._replace(X=rows.take(edge.X, range(fits)))

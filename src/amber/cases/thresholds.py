@@ -14,9 +14,9 @@ import numpy as np
 from amber.cases import rows
 from amber.cases.anatomy import Chain, attribute, decides_exactly, predictors_in, trees_in, walk
 
-MAX_THRESHOLDS = 192
+MAX_THRESHOLDS = 512
 MAX_TREES = 64
-_BASE_ROWS = 64  # ordinary rows that are followed down the trees
+_BASE_ROWS = 256  # ordinary rows that are followed down the trees
 _FINE = 16  # thresholds that also get rows at one step of float64, which the cast to float32 swallows
 _MAX_COLUMNS = 64  # raw columns whose way to the trees is looked for
 _MAX_WIDTH = 4096
@@ -98,18 +98,21 @@ def _trees(last: Any) -> Iterator[_Tree]:
 
 
 def _picked(chain: Chain, Z: Any) -> list[Split]:
-    """The splits that most rows get to, the same number from each tree."""
+    """The splits that most rows get to: first one of each tree, then a second one of each, and so on."""
     trees = list(_trees(chain.last))
     each = max(1, MAX_THRESHOLDS // max(len(trees), 1))
-    found: dict[tuple[int, float], Split] = {}
-    for tree in trees:
+    ranked: list[tuple[int, int, Split]] = []
+    for number, tree in enumerate(trees):
         met = _visited(tree, Z)
         order = sorted(met, key=lambda node: (-len(met[node]), node))
-        for node in order[:each]:
+        for rank, node in enumerate(order[:each]):
             feature, threshold = int(tree.feature[node]), float(tree.threshold[node])
-            row = met[node][len(found) % len(met[node])]
             if np.isfinite(threshold) and feature < Z.shape[1]:
-                found.setdefault((feature, threshold), Split(feature, threshold, tree.cast, row))
+                row = met[node][rank % len(met[node])]
+                ranked.append((rank, number, Split(feature, threshold, tree.cast, row)))
+    found: dict[tuple[int, float], Split] = {}
+    for _, _, split in sorted(ranked, key=lambda one: one[:2]):
+        found.setdefault((split.feature, split.threshold), split)
     return list(found.values())[:MAX_THRESHOLDS]
 
 

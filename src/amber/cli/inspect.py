@@ -37,5 +37,5 @@ def command(file: str, as_json: bool, tree: bool, with_id: bool) -> int:
     elif tree:
         render.out(info.tree())
     else:
-        render.out(str(info))
+        render.out(render.overview(str(info)))
     return 0

@@ -11,7 +11,6 @@ import click
 from amber.cli import render
 from amber.cli.commands import Command
 from amber.cli.options import as_json, policy_of, policy_options
-from amber.errors import UsageError
 
 _CELL_CHARS = 64 * 1024 * 1024  # the csv module's own cap of 128 KiB is too small for documents
 _FORMS = ("csv", "tsv", "jsonl", "parquet", "npy")
@@ -63,10 +62,10 @@ def command(
     """
     policy = policy_of(policy_file, allow)
     if as_json and output in (None, "-"):
-        raise UsageError("usage", "--json needs -o: the predictions would stand in the same stream", where="--json")
+        raise click.UsageError("--json needs -o: the predictions would stand in the same stream.")
     delimiter = wishes.pop("delimiter")
     if delimiter is not None and len(delimiter) != 1:
-        raise UsageError("usage", "expected one character", where="--delimiter", hint="use $'\\t' for a tab")
+        raise click.BadParameter("expected one character; $'\\t' is a tab.", param_hint="'--delimiter'")
     import csv
 
     from amber.models.predict import Options, predict_file

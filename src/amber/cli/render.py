@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,6 +129,19 @@ def report_text(report: Report) -> str:
         if position < len(lines):
             lines[position] = lines[position].replace(step.status, paint(step.status, _STATUS[step.status]), 1)
     return "\n".join(lines)
+
+
+def overview(text: str) -> str:
+    """Return `str(info)` with colours: the head bold, names of sections and facts in one colour."""
+    head, *lines = text.split("\n")
+    return "\n".join([paint(head, bold=True), *(_FACT.sub(_coloured, line) for line in lines)])
+
+
+_FACT = re.compile(r"^  ([a-z]+)(?= {2,}|$)")
+
+
+def _coloured(found: re.Match[str]) -> str:
+    return "  " + paint(found[1], "cyan")
 
 
 def verdict(word: str) -> str:

@@ -162,6 +162,7 @@ def _check_order(tree: Tree) -> None:
 
 _FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?(?:e[+-][0-9]{2,3})?|inf)|nan(?::[0-9a-f]{16})?")
 _INTEGER = re.compile(r"-?[1-9][0-9]{15,}")
+_ORDER = re.compile(r"[CF](?:r(?:0|[1-9][0-9]?))*")
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
 _SCALARS = nodes.SCALAR_KINDS
 
@@ -350,17 +351,31 @@ class _Checker:
                 raise self.fail("shape-invalid", f"{elements} items without bytes")
             if node.tensor is not None:
                 raise self.fail("tensor-mismatch", "an array without bytes has no tensor")
+            if node.order not in ("C", "F"):
+                raise self.fail("tree-not-canonical", "an array without bytes has order C or F")
             return
         if node.tensor is None:
             raise self.fail("tensor-missing", "an array with elements needs a tensor")
-        if node.order == "F" and len(node.shape) < 2:
-            raise self.fail("tree-not-canonical", "order F needs two dimensions")
-        stored = node.shape[::-1] if node.order == "F" else node.shape
+        fortran = self.memory_order(node)
+        stored = node.shape[::-1] if fortran else node.shape
         tensor = self.take_tensor(node.tensor)
         if tensor.carrier != kind.type or tensor.shape != (*stored, *kind.tail):
             raise self.fail(
                 "tensor-mismatch", f"t{node.tensor} is {tensor.carrier}{list(tensor.shape)}, not what the node declares"
             )
+
+    def memory_order(self, node: nodes.Array) -> bool:
+        """Check the order and return whether the tensor holds the transpose."""
+        if not _ORDER.fullmatch(node.order):
+            raise self.fail("tree-invalid", f"{node.order!r} is not a memory order")
+        fortran, backwards = dtypes.memory_order(node.order)
+        if fortran and len(node.shape) < 2:
+            raise self.fail("tree-not-canonical", "order F needs two dimensions")
+        if any(axis >= len(node.shape) or node.shape[axis] < 2 for axis in backwards) or any(
+            left >= right for left, right in pairwise(backwards)
+        ):
+            raise self.fail("tree-not-canonical", "backward axes are named in order, each once, where they have length")
+        return fortran
 
     def take_tensor(self, index: int) -> Tensor:
         if not 0 <= index < len(self.used_tensors):

@@ -79,6 +79,13 @@ def alignment(dtype: str) -> int:
     return 4 if kind == "U" else size // 2 if kind == "c" else size
 
 
+@lru_cache(maxsize=256)
+def memory_order(order: str) -> tuple[bool, tuple[int, ...]]:
+    """Split an array node's order (`Fr0`): whether the tensor holds the transpose, and the axes that run backwards."""
+    head, *axes = order.split("r")
+    return head == "F", tuple(map(int, axes))
+
+
 def element_count(shape: list[int], itemsize: int, max_rank: int) -> int:
     """Return the number of elements of `shape`, having checked that NumPy can make such an array.
 

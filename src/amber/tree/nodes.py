@@ -165,12 +165,14 @@ class Map(Node, tag="map"):
 class Array(Node, tag="array"):
     """A numpy.ndarray. `dtype`: NumPy's string (`<f8`, `<M8[ns]`) or the index of a `structured` node.
 
-    `order` F: the tensor holds the C-ordered transpose. `tensor` is null for an array without elements.
+    `order` F: the tensor holds the C-ordered transpose. `r0`, `r1` ... after it name axes along which the array runs
+    backwards through the tensor (negative strides: which routine multiplies it, and so the last bits of the answers,
+    depends on that). `tensor` is null for an array without elements.
     """
 
     dtype: str | int
     shape: list[int]
-    order: Literal["C", "F"]
+    order: str  # [CF](r[0-9]+)*
     tensor: int | None
 
 

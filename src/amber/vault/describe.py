@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from amber.archive import names
@@ -12,7 +13,8 @@ from amber.errors import shown
 if TYPE_CHECKING:
     from amber.vault.inspect import Info
 
-_MAX_ROWS = 40  # lines of one table
+_MAX_ROWS = 20  # lines of one table
+_MAX_WIDTH = 48  # columns beyond which a cell no longer moves its neighbours
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -37,11 +39,15 @@ def describe(info: Info) -> Iterator[str]:
     )
     yield from _table("inputs", map(_input, manifest.inputs))
     yield from _table("outputs", map(_output, manifest.outputs))
-    yield from _table("metrics", (f"{name} = {value}" for name, value in manifest.metrics.items()))
-    yield from _table("hyperparameters", (f"{name} = {value}" for name, value in manifest.hyperparameters.items()))
-    yield from _table("metadata", (f"{name} = {value}" for name, value in manifest.metadata.items()))
-    yield from _table("types", (f"{name} x {count}" for name, count in info.types.items()))
-    yield from _table("functions", info.functions)
+    yield from _table("metrics", (_fact(name, value) for name, value in manifest.metrics.items()))
+    yield from _table("metadata", (_fact(name, value) for name, value in manifest.metadata.items()))
+    yield from _table("types", ((name, f"x {count}") for name, count in info.types.items()))
+    yield from _table("functions", ((name,) for name in info.functions))
+    yield from _table("hyperparameters", (_fact(name, value) for name, value in manifest.hyperparameters.items()))
+
+
+def _fact(name: str, value: object) -> tuple[str, str]:
+    return name, str(value)
 
 
 def _pairs(*rows: tuple[str, str]) -> Iterator[str]:
@@ -50,15 +56,19 @@ def _pairs(*rows: tuple[str, str]) -> Iterator[str]:
             yield f"  {name:<12} {shown(text, 400)}"
 
 
-def _table(title: str, rows: Iterable[str]) -> Iterator[str]:
-    listed = list(rows)
+def _table(title: str, rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Yield a title and rows whose cells stand below each other."""
+    listed = [[shown(cell) for cell in row] for row in rows]
     if not listed:
         return
     yield f"  {title}"
-    for row in listed[:_MAX_ROWS]:
-        yield f"    {shown(row)}"
+    drawn = listed[:_MAX_ROWS]
+    widths = [min(_MAX_WIDTH, max(map(len, cells))) for cells in zip_longest(*drawn, fillvalue="")]
+    for row in drawn:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        yield f"    {'  '.join(cells)}".rstrip()
     if len(listed) > _MAX_ROWS:
-        yield f"    ... and {len(listed) - _MAX_ROWS} more"
+        yield f"    ... and {len(listed) - _MAX_ROWS} more (amber inspect --json)"
 
 
 def amount(size: int) -> str:
@@ -93,22 +103,21 @@ def _environment(environment: dict[str, object]) -> str:
     return ", ".join(words)
 
 
-def _input(column: InputInfo) -> str:
+def _input(column: InputInfo) -> tuple[str, ...]:
     schema = column.schema
     extra = ""
     if schema is not None and schema.categories is not None:
-        extra = f", {len(schema.categories)} categories"
+        extra = f"{len(schema.categories)} categories"
     elif schema is not None and schema.range is not None:
-        extra = f", {schema.range[0]} to {schema.range[1]}"
-    return f"{column.name}: {column.dtype} {_shape(column.shape)}{extra}"
+        extra = f"{schema.range[0]} to {schema.range[1]}"
+    return column.name, column.dtype, _shape(column.shape), extra
 
 
-def _output(column: OutputInfo) -> str:
-    classes = f", {len(column.classes)} classes" if column.classes is not None else ""
-    rule = ", exact"
-    if column.tolerance is not None:
-        rule = f", within {column.tolerance.relative} relative"
-    return f"{column.method} -> {column.name}: {column.dtype} {_shape(column.shape)}{classes}{rule}"
+def _output(column: OutputInfo) -> tuple[str, ...]:
+    name = column.method if column.name == column.method else f"{column.method} -> {column.name}"
+    rule = "exact" if column.tolerance is None else f"within {column.tolerance.relative} relative"
+    classes = f"{len(column.classes)} classes" if column.classes is not None else ""
+    return name, column.dtype, _shape(column.shape), rule, classes
 
 
 def _shape(shape: list[int]) -> str:

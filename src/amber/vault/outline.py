@@ -102,7 +102,7 @@ def describe(tree: Tree, node: AnyNode) -> str:
         return shown(node.type if isinstance(node, nodes.Object) else node.name) + custom
     if isinstance(node, nodes.Array):
         dtype = node.dtype if isinstance(node.dtype, str) else f"structured {node.dtype}"
-        order = " F" if node.order == "F" else ""
+        order = "" if node.order == "C" else f" {node.order}"
         return f"array {shown(dtype)} {node.shape}{order}"
     if isinstance(node, nodes.ObjectArray):
         return f"array of objects {node.shape}"

@@ -76,6 +76,21 @@ def test_arrays_come_back_exactly_and_writeable(array: Any) -> None:
     assert again.flags.writeable
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6.0).reshape(2, 3)[::-1], np.arange(6.0).reshape(2, 3)[:, ::-1], np.arange(6.0)[::-1],
+        np.arange(24.0).reshape(2, 3, 4).T[::-1, :, ::-1], np.asfortranarray(np.arange(12.0).reshape(4, 3))[:2],
+    ],
+    ids=lambda a: str(a.strides),
+)  # fmt: skip
+def test_strides_keep_their_signs_and_order(array: Any) -> None:
+    again = through_bytes(array)
+    assert np.array_equal(again, array)
+    assert np.sign(again.strides).tolist() == np.sign(array.strides).tolist()
+    assert np.argsort(np.abs(again.strides)).tolist() == np.argsort(np.abs(array.strides)).tolist()
+
+
 def test_scalars_dtypes_and_memmaps(tmp_path: Path) -> None:
     record = np.zeros(1, [("a", "<f8"), ("b", "<U3")])[0]
     values = [np.float64(0.1), np.float32("nan"), np.int8(-3), np.bool_(True), np.str_("a\u00e9"), np.bytes_(b"x"), record,

@@ -1,4 +1,4 @@
-"""Native state with wrong values is refused before a class is touched: each of these crashes or hangs when unpickled."""
+"""Native state with wrong values is refused before a class is touched: most of these crash or hang when unpickled."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import json
 import struct
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 SCALER = "sklearn.preprocessing.StandardScaler"
 
@@ -16,7 +16,7 @@ def flip_one_byte(source: Path, target: Path) -> int:
     with zipfile.ZipFile(source) as container:
         shard = container.getinfo("model/tensors-00001.safetensors")
     data = bytearray(source.read_bytes())
-    name, extra = struct.unpack_from("<HH", data, shard.header_offset + 26)
+    name, extra = cast("tuple[int, int]", struct.unpack_from("<HH", data, shard.header_offset + 26))
     place = shard.header_offset + 30 + name + extra + shard.file_size * 3 // 4
     data[place] ^= 0x10
     target.write_bytes(data)
