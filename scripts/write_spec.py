@@ -77,7 +77,9 @@ def limits() -> str:
 
 def policy_schema() -> dict[str, Any]:
     """Return the JSON Schema of a policy."""
-    kinds = {item.name: "integer" if isinstance(getattr(DEFAULT, item.name), int) else "number" for item in fields(Limits)}
+    kinds = {
+        item.name: "integer" if isinstance(getattr(DEFAULT, item.name), int) else "number" for item in fields(Limits)
+    }
     properties = {
         name: {"type": kind, "minimum": 0, "default": getattr(DEFAULT, name), "description": MEANINGS[name]}
         for name, kind in kinds.items()

@@ -2,8 +2,9 @@
 
 Run it once in each environment (the newest and the oldest supported libraries): python tools/make_compat.py
 
-`sklearn-1.9-forest.amber` is what scikit-learn 1.9 wrote; `sklearn-1.9-forest.json` holds rows and the answers the model
-gave to them before it was saved. Artifacts of other versions are left alone: old ones are what the tests are about.
+`sklearn-1.9-forest.amber` is what scikit-learn 1.9 wrote; `sklearn-1.9-forest.json` holds rows and the answers the
+model gave to them before it was saved. Artifacts of other versions are left alone: old ones are what the tests are
+about.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def numbers(rows: int = ROWS, columns: int = 3, seed: int = 0) -> tuple[Any, Any
 def frame() -> tuple[Any, Any]:
     """A frame with a missing number, a category and an integer."""
     X, y, _ = numbers()
-    table = pd.DataFrame({"income": X[:, 0], "age": np.arange(20, 20 + ROWS), "region": ["north", "south", "west"] * (ROWS // 3)})
+    table = pd.DataFrame(
+        {"income": X[:, 0], "age": np.arange(20, 20 + ROWS), "region": ["north", "south", "west"] * (ROWS // 3)}
+    )
     table.loc[[2, 5], "income"] = np.nan
     return table, y
 
@@ -87,7 +90,9 @@ def neighbours() -> Made:
 def text() -> Made:
     words = ["red green blue", "green grass", "blue sky above", "red rose", "grey sky", "green leaf on a tree"] * 3
     labels = [0, 1, 0, 0, 0, 1] * 3
-    return make_pipeline(TfidfVectorizer(stop_words=["a", "on"]), SGDClassifier(random_state=0)).fit(words, labels), words[:6]
+    return make_pipeline(TfidfVectorizer(stop_words=["a", "on"]), SGDClassifier(random_state=0)).fit(
+        words, labels
+    ), words[:6]
 
 
 def clusters() -> Made:

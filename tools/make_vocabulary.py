@@ -1,10 +1,10 @@
-"""Write `src/amber/vocabulary/sklearn.json` from facts and curated data, and copy all vocabulary files to `spec/`.
+"""Write `src/amber/vocabulary/*.json` from facts and curated data, and the same bytes to `spec/vocabulary/`.
 
-    python tools/make_vocabulary.py [--check]
+    python tools/make_vocabulary.py [--check | --no-refresh]
 
 Facts of each supported scikit-learn stand in `tools/vocabulary/facts/` (made by `tools/vocabulary/facts.py` under that
-version); those of the version installed here are made again first. `--check` writes nothing and fails where a file
-would change. The other libraries' files are written by hand.
+version); those of the version installed here are made again first, unless `--no-refresh`. `--check` writes nothing and
+fails where a file would change. The tables of the other libraries are `tools/vocabulary/lib_*.py`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ sys.path.insert(0, str(HERE / "vocabulary"))
 import curated_sklearn as curated  # noqa: E402
 import curated_sklearn_rules as rules  # noqa: E402
 import curated_sklearn_states as states  # noqa: E402
+import libraries  # noqa: E402
 import sklearn_functions  # noqa: E402
 
 Facts = dict[str, dict[str, Any]]
@@ -177,10 +178,9 @@ def main(arguments: list[str]) -> int:
     check = "--check" in arguments
     if not check and "--no-refresh" not in arguments:
         refresh_facts()
-    wanted = {PACKAGE / "sklearn.json": dump(sklearn_file())}
-    for path in sorted(PACKAGE.glob("*.json")):
-        wanted[SPEC / path.name] = wanted.get(path) or path.read_text()
-    wanted[SPEC / "sklearn.json"] = wanted[PACKAGE / "sklearn.json"]
+    texts = {name: libraries.render(name, tables) for name, tables in libraries.LIBRARIES.items()}
+    texts["sklearn"] = dump(sklearn_file())
+    wanted = {folder / f"{name}.json": text for folder in (PACKAGE, SPEC) for name, text in texts.items()}
     stale = [path for path, text in wanted.items() if not path.is_file() or path.read_text() != text]
     if check:
         for path in stale:

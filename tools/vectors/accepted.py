@@ -30,7 +30,9 @@ def _members() -> Iterator[Vector]:
     made = plain()
     made.extra = {names.CARD: "# Card\n\n\u2603\n".encode(), "signatures/0001-oms.sigstore.json": b"{}",
                   "signatures/0001.tlog-proof": b"x"}  # fmt: skip
-    yield accept("signatures", made, "a card, and signatures that this version cannot check: not-supported, not refused")
+    yield accept(
+        "signatures", made, "a card, and signatures that this version cannot check: not-supported, not refused"
+    )
     made = plain()
     made.manifest |= {
         "name": "churn.eu-2", "version": "1.4.0", "created": "2030-01-31T12:00:00Z", "licence": "Apache-2.0",
@@ -41,7 +43,8 @@ def _members() -> Iterator[Vector]:
         "batching": {"predict": {"original": "exact", "program": "tolerant"}},
         "inputs": [{"name": "age", "dtype": "<f8", "shape": [-1], "schema": {
             "finite": True, "kinds": ["integer", "number"], "order": 0, "range": [0, "120.5"]},
-            "summary": {"count": 10, "missing": "0.1", "quantiles": list(range(21)), "categories": [["a", 5]], "other": 1}}],
+            "summary": {"count": 10, "missing": "0.1", "quantiles": list(range(21)), "categories": [["a",
+                5]], "other": 1}}],
         "outputs": [{"method": "predict", "name": "y", "dtype": "<i8", "shape": [-1], "classes": [0, 1],
                      "tolerance": {"relative": "1e-09", "absolute": 0}}],
     }  # fmt: skip
@@ -55,15 +58,20 @@ def _trees() -> Iterator[Vector]:
     kinds: list[Any] = [
         ["ellipsis"], ["bool", True], ["int", -9007199254740991], ["int", "9007199254740992"], ["int", str(-(10**30))],
         ["float", "0.1"], ["float", "-0.0"], ["float", "nan"], ["float", "-inf"], ["float", "nan:fff8000000000000"],
-        ["float", "1e+16"], ["float", "1.5e-07"], ["float", "5e-324"], ["complex", "1.0", "nan"], ["str", "\u0001\"\\\u007f\U0001f600"],
-        ["utf16", "PdhhAA=="], ["bytes", "AP8="], ["bytearray", ""], ["range", 0, 10, -1], ["dtype", "<f8"], ["dtype", "|O"],
+        ["float", "1e+16"], ["float", "1.5e-07"], ["float", "5e-324"], ["complex", "1.0", "nan"],
+        ["str", "\u0001\"\\\u007f\U0001f600"],
+        ["utf16", "PdhhAA=="], ["bytes", "AP8="], ["bytearray", ""], ["range", 0, 10, -1], ["dtype", "<f8"],
+        ["dtype", "|O"],
         ["scalar", "<f4", "0000803f"], ["scalar", ">i2", "0001"], ["scalar", "<M8[ns]", "0000000000000080"],
-        ["scalar", "|b1", "01"], ["scalar", "<U2", "61000000e4000000"], ["array", "<f8", [], "C", 0], ["array", "<f8", [0, 3], "C", None],
+        ["scalar", "|b1", "01"], ["scalar", "<U2", "61000000e4000000"], ["array", "<f8", [], "C", 0],
+        ["array", "<f8", [0, 3], "C", None],
     ]  # fmt: skip
     made = Draft(tree=[["list", list(range(1, len(kinds) + 1))], *kinds], tensors=[tensor("F64", "d", 1.5, shape=())])
     yield accept("kinds", made, "scalars of every kind and spelling")
     yield accept("containers", _containers(), "containers of every kind")
-    yield accept("cycle", Draft(tree=[["list", [0, 1, 1]], ["dict", [[2, 1]]], ["str", "self"]]), "cycles and shared objects")
+    yield accept(
+        "cycle", Draft(tree=[["list", [0, 1, 1]], ["dict", [[2, 1]]], ["str", "self"]]), "cycles and shared objects"
+    )
     yield accept("cycle-tuple", Draft(tree=[["list", [1]], ["tuple", [0, 0]]]), "a cycle through a list and a tuple")
     wide = Draft(tree=[["list", list(range(1, 1001))], *([["list", []]] * 1000)])
     yield accept("wide", wide, "a thousand empty lists, all of them different objects")
@@ -76,7 +84,8 @@ def _containers() -> Draft:
         ["list", [1, 2, 3, 4, 5, 6, 7]],
         ["deque", [8, 8], 3], ["ordered-dict", [[9, 8]]], ["default-dict", 8, [[9, 8]]], ["frozenset", [9, 10, 11]],
         ["slice", 8, 9, 8], ["map", "dict", 12, 13], ["object-array", [2, 2], "F", [8, 9, 9, 8]],
-        NONE, ["int", 1], ["str", "a"], ["tuple", [9, 10]], ["strings", "list", 0], ["numbers", "tuple", "int", "<i8", 0],
+        NONE, ["int", 1], ["str", "a"], ["tuple", [9, 10]], ["strings", "list", 0],
+        ["numbers", "tuple", "int", "<i8", 0],
     ]  # fmt: skip
     return Draft(tree=nodes, strings=[["x", "y"]], tensors=[tensor("I64", "q", -1, 2**62)])
 
@@ -95,13 +104,19 @@ def _arrays() -> Iterator[Vector]:
         tensor("BOOL", "B", 0, 1), tensor("F16", "e", 1.5), tensor("C64", "f", 1.0, 2.0, shape=(1,)),
         tensor("F64", "d", 1.0, 2.0, 3.0, 4.0, shape=(2, 2)), tensor("U64", "Q", 0x3FF0, shape=(1, 1)),
         tensor("U32", "I", 0x61, 0x1F600, shape=(1, 2)), tensor("U8", "B", 1, 2, 0, shape=(1, 3)),
-        tensor("U16", "H", 1, 2, 3, shape=(1, 3)), tensor("I64", "q", -(2**63)), tensor("U32", "I", 0x61000000, shape=(1, 1)),
+        tensor("U16", "H", 1, 2, 3, shape=(1, 3)), tensor("I64", "q", -(2**63)), tensor("U32", "I",
+            0x61000000, shape=(1, 1)),
         tensor("F64", "d", *map(float, range(6)), shape=(3, 2)), tensor("U8", "B", 1, 2, 3),
         tensor("U64", "Q", *range(6), shape=(2, 3)),
     ]  # fmt: skip
     # the nested dtype's padding and order are part of the bytes
     made = Draft(tree=[["list", list(range(1, 15))], *_shifted(arrays)], tensors=tensors)
     yield accept("arrays", made, "arrays of every carrier, both orders, big-endian and structured")
+    six = [tensor("F64", "d", *map(float, range(6)), shape=shape) for shape in ((2, 3), (3, 2), (3, 2))]
+    backward = Draft(tree=[["list", [1, 2, 3]], ["array", "<f8", [2, 3], "Cr0r1", 0],
+    ["array", "<f8", [2, 3], "Fr1", 1],
+                           ["array", "<f8", [2, 3], "F", 2]], tensors=six)  # fmt: skip
+    yield accept("backward", backward, "arrays that run backwards through their tensors")
     many = Draft(tree=[["list", list(range(1, 13))], *(["array", "|u1", [1], "C", 11 - index] for index in range(12))],
                  tensors=[tensor("U8", "B", index) for index in range(12)])  # fmt: skip
     yield accept("tensor-order", many, "t10 stands before t2 in a shard; nodes name tensors in any order")
@@ -125,5 +140,6 @@ def _objects() -> Iterator[Vector]:
     yield accept("native-search-tree", draft(native.search_tree()), "a kd-tree of three points")
     yield accept("sparse", draft(native.sparse()), "a sparse matrix of two rows")
     yield accept("class-value", draft([Node.of("type", "builtins.int"), Node.of("function", "numpy.log1p"),
-                                       Node.of("link", "rng.global")]), "a class, a function and a link as values")  # fmt: skip
+                                       Node.of("link", "rng.global")]),
+                                           "a class, a function and a link as values")  # fmt: skip
     yield accept("numpy-scalar", draft(np.array([1.0, 2.0])), "an array at the root")

@@ -101,7 +101,7 @@ def tensor(carrier: str, form: str, *values: Any, shape: tuple[int, ...] | None 
 
 def plain() -> Draft:
     """A dict of an array, a long list of strings, a text and a set: no framework needed to read it."""
-    draft = Draft(
+    return Draft(
         tree=[
             ["dict", [[1, 2], [3, 4], [5, 6], [7, 8]]],
             ["str", "array"], ["array", "<f8", [3], "C", 0],
@@ -113,4 +113,3 @@ def plain() -> Draft:
         strings=[["a", "b", "c"]],
         tensors=[tensor("F64", "d", 1.0, 2.5, -0.0)],
     )  # fmt: skip
-    return draft

@@ -71,7 +71,9 @@ def _changed(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     return made
 
 
-def _refuse(code: str, what: str, shows: str, change: Callable[[dict[str, Any]], None], binary: bytes | None = None) -> Vector:
+def _refuse(
+    code: str, what: str, shows: str, change: Callable[[dict[str, Any]], None], binary: bytes | None = None
+) -> Vector:
     made = with_cases(_changed(change), data() if binary is None else binary)
     return reject(code, what, made, f"a recorded group: {shows}", 9)
 
@@ -83,7 +85,12 @@ def _form() -> Iterator[Vector]:
         ("cases-invalid", "deep", lambda text: b"[" * 20_000, "20 000 open brackets"),
         ("cases-invalid", "latin-1", lambda text: text.replace(b"synthetic", b"synth\xe9tic", 1), "not UTF-8"),
         ("cases-not-canonical", "space", lambda text: text + b" ", "a space at the end"),
-        ("cases-not-canonical", "duplicate", lambda text: text.replace(b'"rows":3', b'"rows":3,"rows":3'), "a key twice"),
+        (
+            "cases-not-canonical",
+            "duplicate",
+            lambda text: text.replace(b'"rows":3', b'"rows":3,"rows":3'),
+            "a key twice",
+        ),
     ):
         yield reject(code, what, with_cases(group(), data(), raw), f"a recorded group: {shows}", 9)
     yield _refuse("cases-invalid", "key", "an unknown key", lambda made: made.update(extra=1))
@@ -109,7 +116,9 @@ def _rules() -> Iterator[Vector]:
     yield _refuse("cases-layout", "answer", "an answer of no layout", answer(layout="pickle"))
     yield _refuse("cases-method", "name", "a method of another spelling", answer(method="__reduce__.x"))
     yield _refuse("cases-answer", "both", "an answer and a refusal", answer(refusal="ValueError"))
-    yield _refuse("cases-answer", "neither", "neither answer nor refusal", lambda made: made["answers"][0].pop("layout"))
+    yield _refuse(
+        "cases-answer", "neither", "neither answer nor refusal", lambda made: made["answers"][0].pop("layout")
+    )
     yield _refuse("cases-answer", "more", "more outputs than there are", answer(outputs=2))
     yield _refuse("cases-answer", "fewer", "an output of no method", lambda made: made["answers"][0].pop("outputs"))
     yield _refuse("cases-tolerance", "negative", "a negative tolerance", answer(relative="-0.1"))
@@ -184,7 +193,9 @@ def _tables() -> Iterator[Vector]:
         column("d", [3], amber_part="data", amber_sparse="csr_matrix", amber_shape="3,1"),
         column("i", [3], "INT32", 12, amber_part="indices"), column("p", [4], "INT32", 16, amber_part="indptr"),
     )  # fmt: skip
-    yield one("cases-sparse", "index", "a column index of 10^9 in a sparse matrix", "csr", THREE + indices + pointers, *parts)
+    yield one(
+        "cases-sparse", "index", "a column index of 10^9 in a sparse matrix", "csr", THREE + indices + pointers, *parts
+    )
 
 
 __all__ = ["Node", "scaler", "vectors", "with_cases"]

@@ -49,7 +49,9 @@ def _bytes() -> Iterator[Vector]:
     yield _refuse("truncated-half", data[: len(data) // 2], "half of the file is missing")
     yield _refuse("trailing-byte", data + b"\0", "one byte follows the end record")
     yield _refuse("leading-byte", b"\0" + data, "one byte precedes the first header")
-    yield _refuse("shell-stub", b"#!/bin/sh\nexit\n" + data, "self-extracting style: a script precedes the first header")
+    yield _refuse(
+        "shell-stub", b"#!/bin/sh\nexit\n" + data, "self-extracting style: a script precedes the first header"
+    )
     yield _refuse("two-files", data + data, "two artifacts behind each other; the second alone would be valid")
     splice = data[: len(data) // 2] + Draft(tree=[["none"]]).data()[-200:]
     yield _refuse("splice", splice, "the beginning of one artifact and the end of another")
@@ -187,7 +189,9 @@ def _wide() -> Iterator[Vector]:
     here = len(normal) - END.size
     good = record(directory_size, directory_offset)
     small = (0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF)
-    yield _refuse("zip64-not-needed", ending(*small, good, here), "the end record points to a ZIP64 one; none is needed")
+    yield _refuse(
+        "zip64-not-needed", ending(*small, good, here), "the end record points to a ZIP64 one; none is needed"
+    )
     yield _refuse(
         "zip64-two-truths", ending(count, directory_size, directory_offset, record(directory_size, 0), here),
         "a ZIP64 end record says something else than the end record (CVE-2025-8291)",

@@ -25,7 +25,8 @@ FUNCTIONS = [
 ]  # fmt: skip
 TYPES = [
     ("popen", "subprocess.Popen"), ("partial-of-os", "os._wrap_close"), ("code", "types.CodeType"),
-    ("function-type", "types.FunctionType"), ("module", "types.ModuleType"), ("private-path", "sklearn.svm._classes.SVC"),
+    ("function-type", "types.FunctionType"), ("module", "types.ModuleType"),
+    ("private-path", "sklearn.svm._classes.SVC"),
     ("other-module", "sklearn.linear_model.SVC"), ("submodule", "sklearn.svm.SVC.fit"), ("prefix", "sklearn.svm"),
     ("unknown-of-library", "sklearn.utils._pprint._EstimatorPrettyPrinter"), ("memmap", "numpy.memmap"),
     ("npz", "numpy.lib.npyio.NpzFile"), ("data-source", "numpy.DataSource"), ("joblib-memory", "joblib.memory.Memory"),
@@ -52,7 +53,9 @@ def _names() -> Iterator[Vector]:
         yield _refuse("type-unknown", f"object-{what}", Obj(name), f"an object of type {name!r}")
     for what, name in (("popen", "subprocess.Popen"), ("os-system", "os.system"), ("memmap", "numpy.memmap")):
         yield _refuse("type-unknown", f"class-{what}", Node.of("type", name), f"a class called {name!r}")
-    hidden = Obj("sklearn.pipeline.Pipeline", memory=None, verbose=False, steps=[("a", SCALER), ("b", Obj("os.system"))])
+    hidden = Obj(
+        "sklearn.pipeline.Pipeline", memory=None, verbose=False, steps=[("a", SCALER), ("b", Obj("os.system"))]
+    )
     yield _refuse("type-unknown", "inside-pipeline", hidden, "an unknown type as the second step of a pipeline")
     for what, name in (("modules", "sys.modules"), ("stdout", "sys.stdout"), ("empty", "")):
         yield _refuse("link-unknown", what, Node.of("link", name), f"a link to {name!r}")
@@ -72,10 +75,18 @@ def _hyperparameters() -> Iterator[Vector]:
     text = Obj("sklearn.feature_extraction.text.CountVectorizer", input="content", encoding="utf-8",
                decode_error="strict", strip_accents=None, lowercase=True, preprocessor=None, tokenizer=None,
                stop_words=None, token_pattern=r"(?u)\b\w\w+\b", ngram_range=(1, 1), analyzer="word", max_df=1.0,
-               min_df=1, max_features=None, vocabulary=None, binary=False, dtype=Node.of("type", "numpy.int64"))  # fmt: skip
-    poly = Obj("sklearn.preprocessing.PolynomialFeatures", degree=2, interaction_only=False, include_bias=True, order="C")
+               min_df=1, max_features=None, vocabulary=None, binary=False, dtype=Node.of("type",
+                   "numpy.int64"))  # fmt: skip
+    poly = Obj(
+        "sklearn.preprocessing.PolynomialFeatures", degree=2, interaction_only=False, include_bias=True, order="C"
+    )
     for code, what, root, shows in (
-        ("kind-mismatch", "pipeline-memory", pipeline.but(memory="/tmp/cache"), "a folder whose pickles fit would open"),
+        (
+            "kind-mismatch",
+            "pipeline-memory",
+            pipeline.but(memory="/tmp/cache"),
+            "a folder whose pickles fit would open",
+        ),
         ("string-not-allowed", "vectorizer-filename", text.but(input="filename"), "reads the files that rows name"),
         ("string-not-allowed", "vectorizer-file", text.but(input="file"), "calls read() of what rows hold"),
         ("string-not-allowed", "vectorizer-encoding", text.but(encoding="zip"), "a codec that unpacks"),
@@ -112,7 +123,7 @@ def _attributes() -> Iterator[Vector]:
     ):  # fmt: skip
         root = SCALER.but(**{name: value})
         yield _refuse("attribute-unknown", what, root, f"an attribute {name} that would stand before the class")
-    custom = Obj("mypkg.text.Scaler", "custom", **{"__class__": 1})
+    custom = Obj("mypkg.text.Scaler", "custom", __class__=1)
     yield reject("attribute-unknown", "custom", draft(custom), "two underscores in a class of the user's own", 6,
                  allow=["mypkg.text.Scaler"])  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Steps 3, 4 and 7: manifests that break a rule, members that do not fit them, digests that differ, environments that are none."""
+"""Steps 3, 4 and 7: manifests, members that do not fit them, digests that differ, environments that are none."""
 
 from __future__ import annotations
 

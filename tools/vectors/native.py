@@ -128,8 +128,18 @@ def _sparse() -> Iterator[Vector]:
         ("index-out-of-range", "csr-column", sparse(indices=np.array([0, 2, 10**9], "<i4")), "a column of index 10^9"),
         ("index-out-of-range", "csr-negative", sparse(indices=np.array([0, 2, -1], "<i4")), "a column of index -1"),
         ("not-increasing", "csr-pointer", sparse(indptr=np.array([0, 5, 3], "<i4")), "row pointers that go back"),
-        ("not-increasing", "csr-end", sparse(indptr=np.array([0, 2, 10**9], "<i4")), "a row that ends behind the values"),
-        ("not-increasing", "csr-begin", sparse(indptr=np.array([-4, 2, 3], "<i4")), "a row that begins before the values"),
+        (
+            "not-increasing",
+            "csr-end",
+            sparse(indptr=np.array([0, 2, 10**9], "<i4")),
+            "a row that ends behind the values",
+        ),
+        (
+            "not-increasing",
+            "csr-begin",
+            sparse(indptr=np.array([-4, 2, 3], "<i4")),
+            "a row that begins before the values",
+        ),
         ("shape-mismatch", "csr-rows", sparse(shape=(2**40, 3)), "2^40 rows, pointers for two"),
         ("shape-mismatch", "csr-values", sparse(data=np.array([1.0])), "one value for three indices"),
     ):

@@ -102,7 +102,7 @@ def _kinds() -> Iterator[Vector]:
         ("pair-short", ["dict", [[0]]], "a pair of one"),
         ("container", ["strings", "set", 0], "a column as a set"),
         ("element", ["numbers", "list", "bool", "|b1", 0], "an element that does not exist"),
-        ("order", ["array", "<f8", [0], "K", None], "an order that does not exist"),
+        ("order", ["object-array", [0], "K", []], "an order that does not exist"),
         ("attributes", ["object", "x", []], "an array where attributes are needed"),
     ):
         yield _refuse("tree-invalid", f"kind-{what}", f"a node: {shows}", node)
@@ -138,12 +138,15 @@ def _order() -> Iterator[Vector]:
 
 def _numbers() -> Iterator[Vector]:
     for what, node in (
-        ("int-small-string", ["int", "5"]), ("int-leading-zero", ["int", "007"]), ("int-plus", ["int", "+1" + "0" * 20]),
+        ("int-small-string", ["int", "5"]), ("int-leading-zero", ["int", "007"]),
+        ("int-plus", ["int", "+1" + "0" * 20]),
         ("int-spaces", ["int", " 1" + "0" * 20]), ("int-underscore", ["int", "1_000_000_000_000_000_000"]),
         ("int-digits", ["int", "\u0661" * 20]), ("int-unsafe", ["int", 2**53]),
         ("float-long", ["float", "1.50"]), ("float-integer", ["float", "1"]), ("float-case", ["float", "NaN"]),
-        ("float-hex", ["float", "0x1p3"]), ("float-exponent", ["float", "1e16"]), ("float-excess", ["float", "0.10000000000000001"]),
-        ("float-overflow", ["float", "1e+999"]), ("float-infinity", ["float", "Infinity"]), ("float-minus-nan", ["float", "-nan"]),
+        ("float-hex", ["float", "0x1p3"]), ("float-exponent", ["float", "1e16"]),
+        ("float-excess", ["float", "0.10000000000000001"]),
+        ("float-overflow", ["float", "1e+999"]), ("float-infinity", ["float", "Infinity"]),
+        ("float-minus-nan", ["float", "-nan"]),
         ("float-empty", ["float", ""]), ("nan-usual", ["float", "nan:7ff8000000000000"]),
         ("nan-none", ["float", "nan:3ff0000000000000"]), ("nan-infinity", ["float", "nan:7ff0000000000000"]),
         ("nan-upper", ["float", "nan:7FF8000000000001"]), ("complex", ["complex", "1.0", "j"]),
@@ -210,7 +213,9 @@ def _columns() -> Iterator[Vector]:
                   ["map", "dict", 1, 2], ["strings", "list", 0], ["strings", "list", 1],
                   strings=[["x"], ["a", "b"]])  # fmt: skip
     yield _refuse("tree-invalid", "map-of-lists", "a map of plain lists", ["map", "dict", 1, 1], ["list", []])
-    yield _refuse("tree-invalid", "object-column", "an object array whose column is none", ["object-array", [1], "C", 1], NONE)
+    yield _refuse(
+        "tree-invalid", "object-column", "an object array whose column is none", ["object-array", [1], "C", 1], NONE
+    )
 
 
 def _dtypes() -> Iterator[Vector]:
@@ -218,10 +223,13 @@ def _dtypes() -> Iterator[Vector]:
         ("object", "|O"), ("object-bare", "O"), ("long-double", "<f16"), ("native", "=f8"), ("name", "float64"),
         ("python", "object"), ("comma", "f8,O"), ("record", "<f8, |O"), ("byte-order", "<i1"), ("bool-order", "<b1"),
         ("text-large", "<U10000000000"), ("text-zero", "<U007"), ("text-order", "|U3"), ("raw-order", "<S3"),
-        ("unit", "<M8[fortnight]"), ("unit-zero", "<M8[0s]"), ("pointer", "<V8"), ("empty", ""), ("unicode", "<U\u0663"),
+        ("unit", "<M8[fortnight]"), ("unit-zero", "<M8[0s]"), ("pointer", "<V8"), ("empty", ""),
+        ("unicode", "<U\u0663"),
         ("string-dtype", "|T16"),
     ):  # fmt: skip
-        yield _refuse("dtype-unknown", what, f"a dtype that is not of the list: {what}", ["array", dtype, [0], "C", None])
+        yield _refuse(
+            "dtype-unknown", what, f"a dtype that is not of the list: {what}", ["array", dtype, [0], "C", None]
+        )
     yield _refuse("dtype-unknown", "dtype-node", "a dtype as a value", ["dtype", "|O8"])
     yield _refuse("dtype-unknown", "scalar-object", "a scalar of dtype object", ["scalar", "|O", ""])
     yield _refuse("dtype-unknown", "child", "a dtype that is no structured node", ["array", 1, [0], "C", None], NONE)
@@ -249,17 +257,54 @@ def _arrays() -> Iterator[Vector]:
         ("shorter", ["array", "<f8", [1], "C", 0]), ("rank", ["array", "<f8", [2, 1], "C", 0]),
         ("same-width", ["array", "<i8", [2], "C", 0]), ("empty", ["array", "<f8", [0], "C", 0]),
     ):  # fmt: skip
-        yield _refuse("tensor-mismatch", what, f"a tensor that is not what its node declares: {what}", node, tensors=two)
+        yield _refuse(
+            "tensor-mismatch", what, f"a tensor that is not what its node declares: {what}", node, tensors=two
+        )
     six = [tensor("F64", "d", *map(float, range(6)), shape=(2, 3))]
-    yield _refuse("tensor-mismatch", "fortran", "order F wants the transpose", ["array", "<f8", [2, 3], "F", 0], tensors=six)
+    yield _refuse(
+        "tensor-mismatch", "fortran", "order F wants the transpose", ["array", "<f8", [2, 3], "F", 0], tensors=six
+    )
     for what, shape, items in (("object-more", [2], [1]), ("object-fewer", [], [1, 1]), ("object-huge", [2**40], [1])):
         yield _refuse("tensor-mismatch", what, "an object array with another number of elements",
                       ["object-array", shape, "C", items], NONE)  # fmt: skip
-    yield _refuse("tree-not-canonical", "fortran-vector", "order F of one dimension", ["array", "<f8", [2], "F", 0], tensors=two)
+    yield _refuse(
+        "tree-not-canonical", "fortran-vector", "order F of one dimension", ["array", "<f8", [2], "F", 0], tensors=two
+    )
+    for what, order in (("K", "K"), ("empty", ""), ("axis-large", "Cr100"), ("axis-zero", "Cr00"), ("lower-case", "c")):
+        yield _refuse(
+            "tree-invalid",
+            f"order-{what.lower()}",
+            "an order of no spelling",
+            ["array", "<f8", [2], order, 0],
+            tensors=two,
+        )
+    for what, shape, order in (
+        ("axis-missing", [2], "Cr1"), ("axis-short", [1, 2], "Cr0"), ("axis-twice", [2], "Cr0r0"),
+    ):  # fmt: skip
+        stored = [tensor("F64", "d", 1.0, 2.0, shape=tuple(shape))]
+        yield _refuse(
+            "tree-not-canonical",
+            what,
+            "a backward axis that cannot be",
+            ["array", "<f8", shape, order, 0],
+            tensors=stored,
+        )
+    yield _refuse(
+        "tree-not-canonical",
+        "axis-order",
+        "backward axes out of order",
+        ["array", "<f8", [2, 3], "Cr1r0", 0],
+        tensors=six,
+    )
+    yield _refuse(
+        "tree-not-canonical", "axis-empty", "a backward axis of an empty array", ["array", "<f8", [0, 2], "Cr1", None]
+    )
     yield _refuse("tensor-missing", "index", "a tensor that is not there", ["array", "<f8", [2], "C", 1], tensors=two)
     yield _refuse("tensor-missing", "negative", "tensor -1", ["array", "<f8", [2], "C", -1], tensors=two)
     yield _refuse("tensor-missing", "null", "elements, but no tensor", ["array", "<f8", [2], "C", None])
-    yield _refuse("tensor-missing", "bomb", "a terabyte of elements, but no tensor", ["array", "<f8", [2**37], "C", None])
+    yield _refuse(
+        "tensor-missing", "bomb", "a terabyte of elements, but no tensor", ["array", "<f8", [2**37], "C", None]
+    )
     yield _refuse("tensor-unused", "one", "a tensor that nothing refers to", NONE, tensors=two)
     shared = ["array", "<f8", [2], "C", 0]
     yield _refuse("tensor-shared", "arrays", "two arrays, one tensor", ["list", [1, 2]], shared, shared, tensors=two)
@@ -267,7 +312,8 @@ def _arrays() -> Iterator[Vector]:
                   ["numbers", "list", "float", "<f8", 0], tensors=two)  # fmt: skip
     for what, node in (
         ("negative", ["array", "<f8", [-1], "C", None]), ("rank", ["array", "<f8", [1] * 33, "C", None]),
-        ("overflow", ["array", "<f8", [2**62, 2**62], "C", None]), ("zero-times-huge", ["array", "<f8", [0, 2**62], "C", None]),
+        ("overflow", ["array", "<f8", [2**62, 2**62], "C", None]),
+        ("zero-times-huge", ["array", "<f8", [0, 2**62], "C", None]),
         ("object", ["object-array", [0, 2**62], "C", []]), ("object-negative", ["object-array", [-1], "C", []]),
     ):  # fmt: skip
         yield _refuse("shape-invalid", what, f"a shape that no array has: {what}", node)

@@ -45,7 +45,11 @@ def _headers() -> Iterator[Vector]:
         ("not-object", shard(b"[]"), "an array"),
         ("not-utf8", shard(b'{"t\xff":{}}'), "not UTF-8"),
         ("deep", shard(b"[" * 20_000), "20 000 open brackets"),
-        ("metadata", shard(_json({"__metadata__": {"format": "pt"}, "t0": ENTRY})), "metadata, which Amber never writes"),
+        (
+            "metadata",
+            shard(_json({"__metadata__": {"format": "pt"}, "t0": ENTRY})),
+            "metadata, which Amber never writes",
+        ),
         ("name", shard(_json({"weight": ENTRY})), "a tensor that is not called t<n>"),
         ("name-zero", shard(_json({"t00": ENTRY})), "a number with a leading zero"),
         ("dtype", shard(_json({"t0": ENTRY | {"dtype": "F8_E4M3"}})), "a dtype that Amber does not use"),

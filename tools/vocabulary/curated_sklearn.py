@@ -10,17 +10,23 @@ from typing import Any
 
 Constraint = Any
 
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 # -- named constraints -----------------------------------------------------------------------------------------------
 
 # Text encodings decode files a caller hands over. A codec is a module that Python imports by this name, so the list
 # is closed: the standard's text encodings, in the spellings people write.
-_ENCODINGS = (
-    "ascii us-ascii utf-8 utf8 UTF-8 utf_8 utf-8-sig utf_8_sig utf-16 utf16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be "
+_ENCODINGS = _words(
+    "ascii us-ascii utf-8 utf8 UTF-8 utf_8 utf-8-sig utf_8_sig utf-16 utf16 utf-16-le utf-16-be utf-32 utf-32-le "
+    "utf-32-be "
     "latin-1 latin1 latin_1 iso-8859-1 iso8859-1 ISO-8859-1 iso-8859-2 iso-8859-5 iso-8859-7 iso-8859-9 iso-8859-15 "
     "cp437 cp850 cp852 cp866 cp932 cp949 cp950 cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 "
     "windows-1250 windows-1251 windows-1252 koi8-r koi8-u mac-roman big5 gb2312 gbk gb18030 shift_jis shift-jis euc-jp "
     "euc_jp euc-kr euc_kr iso-2022-jp"
-).split()
+)
 RESPONSES = ["predict", "predict_proba", "decision_function", "predict_log_proba"]
 
 CONSTRAINTS: dict[str, Constraint] = {
@@ -49,7 +55,8 @@ CONSTRAINTS: dict[str, Constraint] = {
     "metric-parameters": [
         "none", {"is": "map", "keys": {"is": "str", "refused": ["X_norm_squared", "Y_norm_squared"]}}
     ],
-    "callable": ["none", {"is": "function"}, {"is": "kind", "kinds": ["custom-function", "custom", "custom-type", "type"]}],
+    "callable": ["none", {"is": "function"},
+ {"is": "kind", "kinds": ["custom-function", "custom", "custom-type", "type"]}],
 }  # fmt: skip
 
 # -- by name, in every class that has the attribute ------------------------------------------------------------------
@@ -116,7 +123,7 @@ BY_CLASS: dict[str, dict[str, Constraint]] = {
     "sklearn.decomposition.MiniBatchDictionaryLearning": {"transform_max_iter": "iterations"},
     "sklearn.decomposition.SparseCoder": {"transform_max_iter": "iterations"},
     "sklearn.preprocessing.MultiLabelBinarizer": {"_cached_dict": "none"},
-    **dict.fromkeys(_HISTOGRAM, {"_in_fit": {"is": "bool", "value": False}}),  # True: X is taken for binned data
+    **{name: {"_in_fit": {"is": "bool", "value": False}} for name in _HISTOGRAM},  # True: X is taken for binned data
     # a kernel of another shape than (rows, fitted rows) makes libsvm read beside it
     **{f"sklearn.svm.{name}": {"kernel": "svm-kernel"} for name in ("SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM")},
     # boosting writes into what `loss.link.link` answers: it must have the shape of its argument
@@ -127,13 +134,13 @@ BY_CLASS: dict[str, dict[str, Constraint]] = {
 # Attributes that no assignment in the source shows.
 EXTRA: dict[str, dict[str, Constraint]] = {
     "sklearn:cluster.BisectingTree": {"label": "int"},
-    "sklearn:utils.MetadataRequest": dict.fromkeys(
-        (
+    "sklearn:utils.MetadataRequest": {
+        name: {"is": "object", "types": ["sklearn:utils.MethodMetadataRequest"]}
+        for name in (
             "decision_function", "fit", "fit_predict", "fit_transform", "inverse_transform", "partial_fit", "predict",
             "predict_log_proba", "predict_proba", "score", "score_samples", "split", "transform",
-        ),
-        {"is": "object", "types": ["sklearn:utils.MethodMetadataRequest"]},
-    ),
+        )
+    },
 }  # fmt: skip
 
 # What save does with what is no part of a model.

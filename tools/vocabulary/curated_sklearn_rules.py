@@ -143,8 +143,12 @@ _ONE_HOT = [
     holds("len(_n_features_outs) == len(categories_)", _ENCODED),
     holds("len(categories_) == n_features_in_", _ENCODED),
     holds("_n_features_outs[*] == len(categories_[*])", _ENCODED, _UNGROUPED, unless=[_DROPPING]),
-    holds("_n_features_outs[*] == len(categories_[*]) - some(_drop_idx_after_grouping[*])",
-          _ENCODED, _UNGROUPED, _DROPPING),
+    holds(
+        "_n_features_outs[*] == len(categories_[*]) - some(_drop_idx_after_grouping[*])",
+        _ENCODED,
+        _UNGROUPED,
+        _DROPPING,
+    ),
     holds(f"_n_features_outs[*] == {_KEPT}", _ENCODED, _GROUPED, unless=[_DROPPING]),
     holds(f"_n_features_outs[*] == {_KEPT} - some(_drop_idx_after_grouping[*])", _ENCODED, _GROUPED, _DROPPING),
     # what is dropped is a column that is there
@@ -154,7 +158,7 @@ _ONE_HOT = [
     # rare categories are mapped to one column behind the others
     holds(f"max(_default_to_infrequent_mappings[*]) < {_KEPT}", _ENCODED, _GROUPED),
     holds("min(_default_to_infrequent_mappings[*]) >= 0", _ENCODED, _GROUPED),
-]  # fmt: skip
+]
 _CLUSTERED_FEATURES = [
     # np.bincount allocates as many bins as the largest label says
     within("labels_", ["labels_"], min=0, below="n_features_in_"),
@@ -184,16 +188,42 @@ _SGD_NUMBERS = [rule for name in ("coef_", "_standard_coef", "_average_coef") fo
 # -- boosting: what stands around the trees -------------------------------------------------------------------------------
 
 _GROWN = ["estimators_"]
-_FOREST_LIKE = ["sklearn.ensemble.RandomForestRegressor", "sklearn.ensemble.ExtraTreesRegressor",
-                "sklearn.tree.DecisionTreeRegressor", "sklearn.tree.ExtraTreeRegressor"]  # fmt: skip
+_FOREST_LIKE = [
+    "sklearn.ensemble.RandomForestRegressor",
+    "sklearn.ensemble.ExtraTreesRegressor",
+    "sklearn.tree.DecisionTreeRegressor",
+    "sklearn.tree.ExtraTreeRegressor",
+]
 _LINEAR = [
     f"sklearn.linear_model.{name}"
-    for name in ("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "HuberRegressor",
-                 "BayesianRidge", "ARDRegression", "Lars", "LassoLars", "QuantileRegressor", "SGDRegressor",
-                 "TheilSenRegressor", "PoissonRegressor", "GammaRegressor", "TweedieRegressor")
-] + ["sklearn.svm.LinearSVR"]  # fmt: skip
-_FLAT = ["sklearn.svm.SVR", "sklearn.svm.NuSVR", "sklearn.ensemble.HistGradientBoostingRegressor",
-         "sklearn.ensemble.GradientBoostingRegressor", "sklearn.ensemble.AdaBoostRegressor"]  # fmt: skip
+    for name in (
+        "LinearRegression",
+        "Ridge",
+        "RidgeCV",
+        "Lasso",
+        "LassoCV",
+        "ElasticNet",
+        "ElasticNetCV",
+        "HuberRegressor",
+        "BayesianRidge",
+        "ARDRegression",
+        "Lars",
+        "LassoLars",
+        "QuantileRegressor",
+        "SGDRegressor",
+        "TheilSenRegressor",
+        "PoissonRegressor",
+        "GammaRegressor",
+        "TweedieRegressor",
+    )
+] + ["sklearn.svm.LinearSVR"]
+_FLAT = [
+    "sklearn.svm.SVR",
+    "sklearn.svm.NuSVR",
+    "sklearn.ensemble.HistGradientBoostingRegressor",
+    "sklearn.ensemble.GradientBoostingRegressor",
+    "sklearn.ensemble.AdaBoostRegressor",
+]
 _TREES = ["sklearn.tree.DecisionTreeRegressor"]
 _BOOSTED = [
     # predict_stages takes `tree_` of each cell and follows its nodes (_gradient_boosting.pyx)
@@ -204,7 +234,9 @@ _BOOSTED = [
 _BOOSTED_NUMBERS = [
     *_BOOSTED,
     holds("n_trees_per_iteration_ == 1", _GROWN),
-    kinds("init_", _GROWN, kinds=["str", "none"], types=["sklearn.dummy.DummyRegressor", *_FOREST_LIKE, *_LINEAR, *_FLAT]),
+    kinds(
+        "init_", _GROWN, kinds=["str", "none"], types=["sklearn.dummy.DummyRegressor", *_FOREST_LIKE, *_LINEAR, *_FLAT]
+    ),
     *(
         kind
         for name in ("sklearn.dummy.DummyRegressor", *_FOREST_LIKE)
@@ -220,14 +252,35 @@ _BOOSTED_CLASSES = [
     holds("n_trees_per_iteration_ >= 1", _GROWN),
     holds("n_trees_per_iteration_ == n_classes_", _GROWN, unless=_WIDE),
     kinds("_loss", _GROWN, unless=_WIDE, types=["sklearn:loss.HalfMultinomialLoss"]),
-    kinds("_loss", _GROWN, ["n_trees_per_iteration_", 1],
-          types=["sklearn:loss.HalfBinomialLoss", "sklearn:loss.ExponentialLoss"]),
-    kinds("init_", _GROWN, unless=_WIDE, kinds=["str", "none"], types=[
-        "sklearn.dummy.DummyClassifier", "sklearn.linear_model.LogisticRegression", "sklearn.naive_bayes.GaussianNB",
-        "sklearn.ensemble.RandomForestClassifier", "sklearn.ensemble.ExtraTreesClassifier"]),
-    holds("len(init_.class_prior_) == n_classes_", _GROWN, ["init_", "type:sklearn.dummy.DummyClassifier"], unless=_WIDE),
+    kinds(
+        "_loss",
+        _GROWN,
+        ["n_trees_per_iteration_", 1],
+        types=["sklearn:loss.HalfBinomialLoss", "sklearn:loss.ExponentialLoss"],
+    ),
+    kinds(
+        "init_",
+        _GROWN,
+        unless=_WIDE,
+        kinds=["str", "none"],
+        types=[
+            "sklearn.dummy.DummyClassifier",
+            "sklearn.linear_model.LogisticRegression",
+            "sklearn.naive_bayes.GaussianNB",
+            "sklearn.ensemble.RandomForestClassifier",
+            "sklearn.ensemble.ExtraTreesClassifier",
+        ],
+    ),
+    holds(
+        "len(init_.class_prior_) == n_classes_", _GROWN, ["init_", "type:sklearn.dummy.DummyClassifier"], unless=_WIDE
+    ),
     holds("init_.n_classes_ == n_classes_", _GROWN, ["init_", "type:sklearn.dummy.DummyClassifier"], unless=_WIDE),
-    holds("len(init_.coef_) == n_classes_", _GROWN, ["init_", "type:sklearn.linear_model.LogisticRegression"], unless=_WIDE),
+    holds(
+        "len(init_.coef_) == n_classes_",
+        _GROWN,
+        ["init_", "type:sklearn.linear_model.LogisticRegression"],
+        unless=_WIDE,
+    ),
     holds("rank(init_.coef_) == 2", _GROWN, ["init_", "type:sklearn.linear_model.LogisticRegression"], unless=_WIDE),
     holds("len(init_.classes_) == n_classes_", _GROWN, ["init_", "type:sklearn.naive_bayes.GaussianNB"], unless=_WIDE),
     *(
@@ -235,7 +288,7 @@ _BOOSTED_CLASSES = [
         for name in ("RandomForestClassifier", "ExtraTreesClassifier")
         for what in ("n_classes_ == n_classes_", "n_outputs_ == 1")
     ),
-]  # fmt: skip
+]
 _BINNED = ["_preprocessor"]
 _ENCODER, _REST = "_preprocessor.transformers_[0]", "_preprocessor.transformers_[1]"
 _HISTOGRAM = [
@@ -265,9 +318,13 @@ _BINS = [
 # -- work that grows faster than what is stored ------------------------------------------------------------------------------
 
 _POLYNOMIAL = [
-    holds("choose(n_features_in_ + _max_degree, _max_degree) <= limit(components)", ["_max_degree"], ["n_features_in_"],
-          code="limit-components"),
-]  # fmt: skip
+    holds(
+        "choose(n_features_in_ + _max_degree, _max_degree) <= limit(components)",
+        ["_max_degree"],
+        ["n_features_in_"],
+        code="limit-components",
+    ),
+]
 
 # -- hierarchy of clusters (_hdbscan/_tree.pyx): a union-find over node numbers ----------------------------------------------
 
@@ -286,8 +343,10 @@ RULES: dict[str, list[Rule]] = {
     "sklearn.cluster.Birch": _BIRCH,
     "sklearn.cluster.HDBSCAN": _HIERARCHY,
     "sklearn.cluster.FeatureAgglomeration": _CLUSTERED_FEATURES,
-    **{_NEAREST + name: _NEIGHBORS for name in (
-        "NearestNeighbors", "KNeighborsTransformer", "RadiusNeighborsTransformer", "LocalOutlierFactor")},
+    **{
+        _NEAREST + name: _NEIGHBORS
+        for name in ("NearestNeighbors", "KNeighborsTransformer", "RadiusNeighborsTransformer", "LocalOutlierFactor")
+    },
     **{_NEAREST + name: _NEIGHBOR_CLASSES for name in ("KNeighborsClassifier", "RadiusNeighborsClassifier")},
     **{_NEAREST + name: _NEIGHBOR_TARGETS for name in ("KNeighborsRegressor", "RadiusNeighborsRegressor")},
     "sklearn.neighbors.KernelDensity": _DENSITY,
@@ -312,4 +371,4 @@ RULES: dict[str, list[Rule]] = {
     "sklearn.ensemble.HistGradientBoostingClassifier": _HISTOGRAM,
     "sklearn.ensemble.HistGradientBoostingRegressor": _HISTOGRAM,
     "sklearn:ensemble.BinMapper": _BINS,
-}  # fmt: skip
+}

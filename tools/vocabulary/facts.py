@@ -17,7 +17,7 @@ import pkgutil
 import sys
 import warnings
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def wanted(module: Any) -> list[type]:
     return chosen
 
 
-@lru_cache(maxsize=None)
+@cache
 def assignments(module: str) -> dict[str, set[str]]:
     """Return, for the source of a module, class name -> names that its methods assign to self."""
     tree = ast.parse(inspect.getsource(importlib.import_module(module)))

@@ -8,7 +8,12 @@ its keyword arguments are. That leaves out `pairwise_distances` and its relative
 
 from __future__ import annotations
 
-SCORES = (
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+SCORES = _words(
     "accuracy_score adjusted_mutual_info_score adjusted_rand_score auc average_precision_score "
     "balanced_accuracy_score brier_score_loss cohen_kappa_score completeness_score confusion_matrix coverage_error "
     "d2_absolute_error_score d2_brier_score d2_log_loss_score d2_pinball_score d2_tweedie_score dcg_score "
@@ -18,13 +23,13 @@ SCORES = (
     "mean_squared_error mean_squared_log_error mean_tweedie_deviance median_absolute_error mutual_info_score "
     "ndcg_score normalized_mutual_info_score precision_score r2_score rand_score recall_score roc_auc_score "
     "root_mean_squared_error root_mean_squared_log_error top_k_accuracy_score v_measure_score zero_one_loss"
-).split()
-KERNELS = (
+)
+KERNELS = _words(
     "additive_chi2_kernel chi2_kernel cosine_distances cosine_similarity euclidean_distances haversine_distances "
     "laplacian_kernel linear_kernel manhattan_distances nan_euclidean_distances polynomial_kernel rbf_kernel "
     "sigmoid_kernel"
-).split()
-SELECTORS = "chi2 f_classif f_oneway f_regression mutual_info_classif mutual_info_regression r_regression".split()
+)
+SELECTORS = _words("chi2 f_classif f_oneway f_regression mutual_info_classif mutual_info_regression r_regression")
 INTERNAL = {"sklearn.utils.check_array": "check_array"}  # histogram boosting keeps it in a functools.partial
 
 

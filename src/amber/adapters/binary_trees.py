@@ -74,9 +74,7 @@ class Forest:
     def _outside(self, places: Array, left: Array, right: Array) -> tuple[int, str] | None:
         if self.single:
             local, room = places, self.sizes[0]
-            if (
-                left.max() < room and right.max() < room and (left > local).all() and (right > local).all()
-            ):
+            if left.max() < room and right.max() < room and (left > local).all() and (right > local).all():
                 return None
         else:
             owners = self.owners(places)

@@ -23,7 +23,7 @@ Item = int | Array
 """The index of a node, or an array (a field, a column, an element)."""
 
 
-class Missing(Exception):
+class Missing(Exception):  # noqa: N818 - an answer, not an error: it never leaves the evaluator
     """A path that some objects do not have, or that leads to something of another kind."""
 
     def __init__(self, position: int, code: str, message: str) -> None:
@@ -33,7 +33,7 @@ class Missing(Exception):
         self.message = message
 
 
-class _Nowhere(Exception):
+class _Nowhere(Exception):  # noqa: N818 - as above
     """One object does not have the path."""
 
 
@@ -80,24 +80,21 @@ class Facts:
         Raises:
             Missing: An object does not have the path.
         """
-        steps = path.steps
-        many = EACH in steps
+        if EACH not in path.steps:
+            try:
+                return self._follow(list(objects), path.steps), None
+            except _Nowhere:
+                pass  # once more, one by one, to see whose fault it is
         found: list[Item] = []
         counts: list[int] = []
         for position, start in enumerate(objects):
             try:
-                if many:
-                    items = self._follow(start, steps)
-                    counts.append(len(items))
-                    found += items
-                else:
-                    item: Item = start
-                    for step in steps:
-                        item = self._step(item, step)
-                    found.append(item)
+                items = self._follow([start], path.steps)
             except _Nowhere as error:
                 raise Missing(position, "attribute-missing", f"{path.text}: {error}") from error
-        return found, counts if many else None
+            counts.append(len(items))
+            found += items
+        return found, counts
 
     def has(self, path: Path, start: int) -> Item | None:
         """Return the item at a path without `[*]`, or None where there is none or it is `None`."""
@@ -111,14 +108,23 @@ class Facts:
             return None
         return item
 
-    def _follow(self, start: int, steps: tuple[str | int, ...]) -> list[Item]:
-        items: list[Item] = [start]
+    def _follow(self, items: list[Item], steps: tuple[str | int, ...]) -> list[Item]:
         for step in steps:
             if step == EACH:
                 items = [inner for item in items for inner in self._each(item)]
             else:
-                items = [self._step(item, step) for item in items]
+                items = self._attributes(items, step) or [self._step(item, step) for item in items]
         return items
+
+    def _attributes(self, items: list[Item], step: str | int) -> list[Item] | None:
+        """The usual step, from objects to an attribute that they all have; None where it takes a closer look."""
+        table = self.tree.nodes
+        if not isinstance(step, str) or not all(type(item) is int for item in items):
+            return None
+        try:
+            return [table[item].attrs[step] for item in items]  # type: ignore[index,union-attr]
+        except (KeyError, AttributeError):
+            return None
 
     def _step(self, item: Item, step: str | int) -> Item:
         if isinstance(item, np.ndarray):
@@ -200,6 +206,35 @@ class Facts:
         node = self.tree.nodes[item]
         name = node.type if isinstance(node, nodes.Object) else getattr(node, "name", "")
         return _kind(node), name if isinstance(name, str) else ""
+
+    def integers(self, items: list[Item]) -> Array | None:
+        """Return the values of `int` nodes; None where an item is anything else."""
+        table = self.tree.nodes
+        if not all(type(item) is int and type(table[item]) is nodes.Int for item in items):
+            return None
+        values = [table[item].value for item in items]  # type: ignore[index,union-attr]
+        return np.array(values, dtype=np.int64) if all(type(value) is int for value in values) else None
+
+    def records(self, items: list[Item]) -> tuple[Array, Array] | None:
+        """Return structured arrays of one dtype and one dimension, joined, and their lengths; None for anything else."""
+        table, tensors = self.tree.nodes, self.tree.tensors
+        first: str | int | None = None
+        parts: list[memoryview] = []
+        sizes: list[int] = []
+        for item in items:
+            node = table[item] if type(item) is int else None
+            if type(node) is not nodes.Array or len(node.shape) != 1 or isinstance(node.dtype, str):
+                return None
+            first = node.dtype if first is None else first
+            if node.dtype != first:
+                return None
+            sizes.append(node.shape[0])
+            if node.tensor is not None:
+                parts.append(tensors[node.tensor].data)
+        if first is None:
+            return None
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        return np.ndarray((sum(sizes),), self.dtype(first), data), np.array(sizes, dtype=np.int64)
 
     def shape(self, item: Item) -> tuple[int, ...]:
         """Return the shape of an array, a sparse array or a collection; `None` counts as empty."""

@@ -14,7 +14,7 @@ _RECORDS = np.array([(1, 2.5, b"ab"), (3, -0.0, b"")], [("a", "<i4"), ("b", "<f8
 
 def _used(kind: Any) -> Any:
     """A generator between two draws, with half of a word and a deviate in store."""
-    generator = np.random.Generator(kind(np.random.SeedSequence(5, spawn_key=(1, 2))))
+    generator: Any = np.random.Generator(kind(np.random.SeedSequence(5, spawn_key=(1, 2))))
     generator.integers(0, 9, 3, dtype=np.uint32)
     generator.bit_generator.seed_seq.spawn(2)
     return generator

@@ -13,6 +13,8 @@ import numpy as np
 from amber.errors import AuditError, SaveError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from amber.adapters.protocol import Special
 
 
@@ -138,7 +140,7 @@ def _philox(state: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_CHECKED = {
+_CHECKED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "MT19937": _mt19937,
     "PCG64": _pcg,
     "PCG64DXSM": _pcg,

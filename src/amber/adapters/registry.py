@@ -24,6 +24,12 @@ def adapter(library: str) -> Adapter:
     return cast("Adapter", importlib.import_module(_MODULES[library]).ADAPTER)
 
 
+def refusal_hint(type_name: str) -> str:
+    """Return what to use instead of a class that is known and never data (`pathlib.PosixPath`); empty for others."""
+    tables = (getattr(adapter(library), "refusals", {}) for library in _MODULES)
+    return next((table[type_name] for table in tables if type_name in table), "")
+
+
 def adapters() -> list[Adapter]:
     """Return all adapters (the contract suite runs over them)."""
     return [adapter(library) for library in _MODULES]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -23,18 +23,23 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": np.equal, "!=": np.not_equal, "<=": np.less_equal, "<": np.less, ">=": np.greater_equal, ">": np.greater,
     "+": np.add, "-": np.subtract, "*": np.multiply, "//": np.floor_divide,
 }  # fmt: skip
+_REDUCTIONS: dict[str, np.ufunc] = {"sum": np.add, "min": np.minimum, "max": np.maximum}
 _SHOWN = 3  # examples of wrong elements for one object
 _HUGE = 2**62  # where `pow2` and `choose` stop counting
 
 
 class Ragged:
-    """Numbers of a batch of objects: flat values, and how many belong to each object (None: one each)."""
+    """Numbers of a batch of objects: flat values, and how many belong to each object (None: one each).
 
-    __slots__ = ("counts", "values")
+    `items`: how many come from each item at the path, where they were read from one.
+    """
 
-    def __init__(self, values: Array, counts: Array | None) -> None:
+    __slots__ = ("counts", "items", "values")
+
+    def __init__(self, values: Array, counts: Array | None, items: Array | None = None) -> None:
         self.values = values
         self.counts = counts
+        self.items = items
 
     def owners(self) -> Array:
         """Return, for each value, the position of its object."""
@@ -65,6 +70,8 @@ class Batch:
         self.objects = objects
         self.limits = limits
         self._elements: dict[terms.Path, Ragged] = {}
+        self._records: dict[tuple[str | int, ...], Ragged | None] = {}
+        self._masks: dict[tuple[str, str, int], Array] = {}
 
     # -- terms -------------------------------------------------------------------------------------------------
 
@@ -96,40 +103,74 @@ class Batch:
     def elements(self, path: terms.Path) -> Ragged:
         """Return every element at a path, in the dtype it has."""
         known = self._elements.get(path)
-        if known is not None:
-            return known
+        if known is None:
+            known = self._elements[path] = self._field(path) or self._read(path)
+        return known
+
+    def _read(self, path: terms.Path) -> Ragged:
+        items, counts = self.facts.find(path, self.objects)
+        if counts is None and len(items) > 1 and (values := self.facts.integers(items)) is not None:
+            return Ragged(values, None)
         arrays, counts = self.facts.ask(path, self.objects, self.facts.elements)
-        if len(arrays) == 1:
-            values, sizes = arrays[0], np.array([len(arrays[0])], dtype=np.int64)
-        else:
-            sizes = np.fromiter(map(len, arrays), np.int64, len(arrays))
-            values = np.concatenate(arrays) if arrays else np.zeros(0, np.int64)
-        if not values.flags.c_contiguous:
-            values = np.ascontiguousarray(values)
-        if counts is None and np.all(sizes == 1):
-            found = Ragged(values, None)
-        else:
-            found = Ragged(values, sizes if counts is None else _grouped(sizes, counts))
-        self._elements[path] = found
-        return found
+        return _ragged(*_joined(arrays), counts)
+
+    def _field(self, path: terms.Path) -> Ragged | None:
+        """A field of structured arrays: those of all objects are joined once for all their fields."""
+        *steps, field = path.steps
+        if not steps or not isinstance(field, str) or field == terms.EACH:
+            return None
+        parent = tuple(steps)
+        if parent not in self._records:
+            items, counts = self.facts.find(terms.Path(parent, path.text), self.objects)
+            joined = self.facts.records(items)
+            self._records[parent] = None if joined is None else _ragged(*joined, counts)
+        found = self._records[parent]
+        if found is None or field not in (found.values.dtype.names or ()) or found.values.dtype[field].shape:
+            return None
+        column = found.values[field]
+        if column.dtype.kind not in "biuf":
+            return None
+        return Ragged(np.ascontiguousarray(column), found.counts, found.items)
 
     def call(self, found: terms.Call) -> Ragged:
         """Return the numbers of a function."""
         if found.function == "limit":
-            assert isinstance(found.arguments[0], terms.Path)
-            value = getattr(self.limits, found.arguments[0].text)
+            value = getattr(self.limits, cast("terms.Path", found.arguments[0]).text)
             return Ragged(np.full(len(self.objects), value, dtype=np.int64), None)
         if found.function in ("pow2", "choose"):
             return self.saturating(found)
-        path = found.arguments[0]
-        assert isinstance(path, terms.Path)
+        path = cast("terms.Path", found.arguments[0])  # the parser lets nothing else stand there
         if found.function == "peaks":
             columns, _ = self.facts.ask(path, self.objects, self.facts.peaks)
             return Ragged(_widened(np.concatenate(columns)), np.array([len(each) for each in columns], dtype=np.int64))
+        if found.function in _REDUCTIONS and (reduced := self._reduced(found.function, path)) is not None:
+            return reduced
         extra = [each.value for each in found.arguments[1:] if isinstance(each, terms.Number)]
         function, facts = _QUESTIONS[found.function], self.facts
         answers, counts = facts.ask(path, self.objects, lambda item: function(facts, item, *extra))
         return Ragged(np.array(answers, dtype=np.int64), None if counts is None else np.array(counts, dtype=np.int64))
+
+    def _reduced(self, function: str, path: terms.Path) -> Ragged | None:
+        """Return sums or extremes of many small fields at once; None where each must be looked at."""
+        found = self._field(path) if len(path.steps) > 1 else None
+        if found is None or found.items is None or found.values.dtype.itemsize > 4 or not (found.items > 0).all():
+            return None
+        if found.values.dtype.kind not in "biu":
+            return None
+        values = found.values.astype(np.int64)
+        answers = _REDUCTIONS[function].reduceat(values, np.cumsum(found.items) - found.items)
+        counts = None
+        if found.counts is not None and len(found.items) != len(self.objects):
+            ends = np.searchsorted(np.cumsum(found.items), np.cumsum(found.counts), side="left") + 1
+            counts = np.diff(ends, prepend=0)
+        return Ragged(answers, counts)
+
+    def mask(self, where: tuple[str, str, int], counts: Array | None) -> Array:
+        """Return at which positions a `where` is true."""
+        if where not in self._masks:
+            other = self.elements(terms.path(where[0]))
+            self._masks[where] = _OPERATORS[where[1]](other.spread(counts), where[2])
+        return self._masks[where]
 
     def saturating(self, found: terms.Call) -> Ragged:
         """Return `pow2` or `choose`, no larger than 2^62."""
@@ -153,23 +194,26 @@ class Batch:
 
     def has_shape(self, rule: entries.HasShape) -> Wrong:
         """Compare ranks and dimensions."""
-        wanted = [None if dim == "*" else self.bound(dim).tolist() for dim in rule.dims]
+        wanted = [None if dim == "*" else self.bound(dim) for dim in rule.dims]
         shapes, counts = self.facts.ask(terms.path(rule.of), self.objects, self.facts.shape)
-        owners = range(len(shapes)) if counts is None else np.repeat(np.arange(len(counts)), counts).tolist()
-        for position, shape in zip(owners, shapes, strict=True):
-            expected = tuple("*" if dim is None else dim[position] for dim in wanted)
-            if len(shape) != len(expected) or any(
-                want not in ("*", have) for want, have in zip(expected, shape, strict=True)
-            ):
-                yield position, f"{rule.of} has shape {shape}, not ({', '.join(map(str, expected))})"
+        owners = np.arange(len(shapes)) if counts is None else np.repeat(np.arange(len(counts)), counts)
+        bad = np.array([len(shape) != len(wanted) for shape in shapes], dtype=bool)
+        if not bad.any() and len(shapes):
+            table = np.array(shapes, dtype=np.int64).reshape(len(shapes), len(wanted))
+            for axis, dim in enumerate(wanted):
+                if dim is not None:
+                    bad |= table[:, axis] != dim[owners]
+        for place in np.flatnonzero(bad).tolist():
+            position = int(owners[place])
+            expected = ", ".join("*" if dim is None else str(dim[position]) for dim in wanted)
+            yield position, f"{rule.of} has shape {shapes[place]}, not ({expected})"
 
     def within(self, rule: entries.Within) -> Wrong:
         """Compare every element with its bounds."""
         found = self.elements(terms.path(rule.of))
         kept: Array | None = None
         if rule.where is not None:
-            other = self.elements(terms.path(rule.where[0]))
-            kept = _OPERATORS[rule.where[1]](other.spread(found.counts), rule.where[2])
+            kept = self.mask(rule.where, found.counts)
         bounds = [
             (operator, self.bound(bound))
             for bound, operator in ((rule.min, ">="), (rule.max, "<="), (rule.below, "<"))
@@ -314,7 +358,7 @@ def _extreme(which: Callable[[Any], Any]) -> Callable[[Facts, Any], int]:
     def ask(facts: Facts, item: Any) -> int:
         values = facts.elements(item)
         value = which(values) if len(values) else 0
-        return int(min(max(value, -_HUGE), _HUGE)) if value == value else -_HUGE  # noqa: PLR0124 - NaN
+        return int(min(max(value, -_HUGE), _HUGE)) if value == value else -_HUGE
 
     return ask
 
@@ -370,6 +414,20 @@ def _choose(total: int, chosen: int) -> int:
 
 def _power(exponent: int) -> int:
     return min(2**exponent, _HUGE) if 0 <= exponent < 63 else (_HUGE if exponent > 0 else 0)
+
+
+def _joined(arrays: list[Array]) -> tuple[Array, Array]:
+    """Return arrays one after the other, and their lengths."""
+    sizes = np.fromiter(map(len, arrays), np.int64, len(arrays))
+    values = arrays[0] if len(arrays) == 1 else np.concatenate(arrays) if arrays else np.zeros(0, np.int64)
+    return np.ascontiguousarray(values), sizes
+
+
+def _ragged(values: Array, sizes: Array, counts: list[int] | None) -> Ragged:
+    """Return joined items as the numbers of a batch."""
+    if counts is None and (sizes == 1).all():
+        return Ragged(values, None, sizes)
+    return Ragged(values, sizes if counts is None else _grouped(sizes, counts), sizes)
 
 
 def _grouped(sizes: Array, counts: list[int]) -> Array:

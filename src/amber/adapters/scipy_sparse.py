@@ -28,9 +28,14 @@ class Compressed:
         data, indices = _plain(obj.data), _plain(obj.indices)
         if len(indices) > used:
             data, indices = data[:used], indices[:used]
-        state = {"shape": _shape_of(obj), "data": data, "indices": indices, "indptr": _plain(obj.indptr)}
+        state: dict[str, Any] = {
+            "shape": _shape_of(obj),
+            "data": data,
+            "indices": indices,
+            "indptr": _plain(obj.indptr),
+        }
         if type(obj).__name__ == "csr_array":  # the one format that may have a single dimension
-            state |= {"shape": [1, *state["shape"]][-2:], "flat": len(obj.shape) == 1}
+            state |= {"shape": [1, *_shape_of(obj)][-2:], "flat": len(obj.shape) == 1}
         return state
 
     def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from amber import vocabulary as vocabularies
 from amber.adapters import customs
 from amber.adapters.arrays import dtype_string, memory_order, to_tensor
 from amber.adapters.protocol import Prepares
-from amber.adapters.registry import adapter
+from amber.adapters.registry import adapter, refusal_hint
 from amber.adapters.scalars import COLUMN_LENGTH, SCALARS, column_kind, element_key, key_label, range_node, scalar_node
 from amber.errors import Problem, SaveError
 from amber.policy import Policy
@@ -270,6 +270,9 @@ class _Taker:
         cls = type(obj)
         identifier = self.vocabulary.identify(cls.__module__, cls.__qualname__)
         if identifier is None:
+            hint = refusal_hint(f"{cls.__module__}.{cls.__qualname__}")
+            if hint:
+                raise SaveError("type-refused", f"a {cls.__module__}.{cls.__qualname__} cannot be data", hint=hint)
             customs.check_possible(cls)
             name = customs.allowed_name(cls, self.allow)
             customs.check_class(cls, name)

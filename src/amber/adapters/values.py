@@ -1,12 +1,14 @@
 """Step 6, second half: the values in arrays are what native code may be handed, before anything is constructed.
 
 In: a tree whose names have passed `vocabulary.audit`. Out: every problem with its path. Nothing is imported because of
-the tree, no class is touched; arrays are views of the bytes that were hashed. Called by `models` before `adapters.build`.
+the tree, no class is touched; arrays are views of the bytes that were hashed. Called by `models` before
+`adapters.build`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from amber.vocabulary import Vocabulary, entries, scalars, terms
 from amber.vocabulary.entries import AnyRule, Entry
 
 _LAST_CODE_POINT = 0x10FFFF
-_CHUNK = 1 << 12  # elements of arrays looked at together, so that they stay in the processor's cache
+_CHUNK = 1 << 13  # elements of arrays looked at together, so that they stay in the processor's cache
 # Rules that look at sizes and single numbers: asked for all objects of a type at once, before the arrays.
 _LIGHT = (entries.Holds, entries.HasShape, entries.Kinds)
 
@@ -35,14 +37,12 @@ def check_values(tree: Tree, vocabulary: Vocabulary, limits: Limits) -> list[Pro
         limits: Caps; `problems` is where the search stops.
     """
     check = _Check(tree, vocabulary, limits)
-    try:
+    with suppress(_Full):
         check.run()
-    except _Full:
-        pass
     return check.problems
 
 
-class _Full(Exception):
+class _Full(Exception):  # noqa: N818 - ends the search
     """Enough problems have been found."""
 
 
@@ -53,6 +53,7 @@ class _Check:
         self.limits = limits
         self.facts = Facts(tree)
         self.problems: list[Problem] = []
+        self.dtypes: dict[str | int, bool] = {}
 
     def run(self) -> None:
         groups: dict[str, list[int]] = {}
@@ -112,8 +113,7 @@ class _Check:
     def weight(self, index: int) -> int:
         table = self.tree.nodes
         node = table[index]
-        assert isinstance(node, nodes.Object)
-        arrays = (table[child] for child in node.attrs.values())
+        arrays = (table[child] for child in node.attrs.values()) if isinstance(node, nodes.Object) else ()
         return max((each.shape[0] for each in arrays if isinstance(each, nodes.Array) and each.shape), default=1)
 
     def applies(self, rule: AnyRule, index: int) -> bool:
@@ -153,9 +153,21 @@ class _Check:
 
     # -- every array -------------------------------------------------------------------------------------------
 
+    def suspicious(self, dtype: str | int) -> bool:
+        """Whether a dtype has text or bools in it."""
+        found = self.dtypes.get(dtype)
+        if found is None:
+            if isinstance(dtype, str):
+                found = dtype[1] in "Ub"
+            else:
+                node = self.tree.nodes[dtype]
+                found = isinstance(node, nodes.Structured) and any(self.suspicious(each[1]) for each in node.fields)
+            self.dtypes[dtype] = found
+        return found
+
     def check_items(self, index: int, node: nodes.Array | nodes.Numbers | nodes.Scalar) -> None:
         """Text is Unicode and bools are 0 or 1, wherever they stand: NumPy itself trusts both."""
-        if isinstance(node.dtype, str) and node.dtype[1] not in "Ub":
+        if not self.suspicious(node.dtype):
             return
         if isinstance(node, nodes.Array):
             if node.tensor is None:

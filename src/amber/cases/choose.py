@@ -60,8 +60,8 @@ def choose(X: Any, labels: list[Any], at_most: int = MAX_ROWS) -> list[int]:
         at_most: Largest number of rows.
     """
     total = rows.count(X)
-    columns = [*labels, *rows.columns(X, MAX_COLUMNS)]
-    facts = _facts(columns, total)
+    facts = _facts([*(_exactly(one) for one in labels), *(_bins(c) if c.dtype.kind in "biuf" else _small_codes(c)
+                                                          for c in rows.columns(X, MAX_COLUMNS))], total)  # fmt: skip
     wanted = np.full(int(facts.max(initial=-1)) + 1, _WANTED)
     chosen: list[int] = []
     free = np.ones(total, bool)
@@ -82,11 +82,18 @@ def _facts(columns: list[Any], total: int) -> Any:
     """One number for each (row, column): which fact about the column this row shows."""
     found = np.zeros((total, len(columns)), dtype=np.int64)
     offset = 0
-    for position, values in enumerate(columns):
-        codes = _bins(values) if values.dtype.kind in "biuf" else _small_codes(values)
+    for position, codes in enumerate(columns):
         found[:, position] = codes + offset
         offset += int(codes.max(initial=0)) + 1
     return found
+
+
+def _exactly(values: Any) -> Any:
+    """Each answer of its own: labels, clusters, leaves. Scores, of which there are many, by quantiles."""
+    if values.dtype == object:
+        return _small_codes(values)
+    distinct, codes = np.unique(values, return_inverse=True)
+    return _bins(values) if values.dtype.kind == "f" and len(distinct) > _MANY else codes.reshape(-1)
 
 
 def _bins(values: Any) -> Any:

@@ -35,6 +35,7 @@ SYNTHETIC_ROWS = 128
 MAX_ALONE = 64
 _SLOW = 15_000  # nominal microseconds of a call above which edge groups ask only what is not derived
 _ALONE_WORK = 60_000  # nominal microseconds for rows asked one by one
+_LABEL_WORK = 5_000_000  # nominal microseconds for answers that only help to choose rows
 _METHOD_BYTES = 64 * KIB  # of one row's answer; a method that says more is left out
 _TENSOR_BYTES = 150  # of JSON for one tensor, apart from its name and parameters
 _NO_TRANSFORM = "there is no transform to invert"
@@ -150,14 +151,16 @@ class _Recorder:
         return any(one.table is not None for one in asked)
 
     def _labels(self, X: Any) -> list[Any]:
-        """What the model says about the candidates, where it says classes, clusters or outliers."""
-        if "predict" not in self.methods or self.cost[0] + self.cost[1] * rows.count(X) > 5_000_000:
-            return []
-        value = ask(self.model, "predict", X).value
-        if not isinstance(value, np.ndarray) or len(value) != rows.count(X):
-            return []
-        found = [value] if value.ndim == 1 else [value[:, j] for j in range(min(value.shape[1], 8))]
-        return [column for column in found if column.ndim == 1]
+        """What the model says about the candidates: classes, clusters, outliers, and the leaves of its trees."""
+        found: list[Any] = []
+        if self.cost[0] + self.cost[1] * rows.count(X) > _LABEL_WORK:
+            return found
+        for method, at_most in (("predict", 8), ("apply", 32)):
+            value = ask(self.model, method, X).value if method in self.methods else None
+            if isinstance(value, np.ndarray) and len(value) == rows.count(X) and value.ndim in (1, 2, 3):
+                flat = value.reshape(len(value), -1)
+                found += [flat[:, j] for j in rows.spread(flat.shape[1], at_most)]
+        return found
 
     # -- groups ----------------------------------------------------------------------------------------------------
 

@@ -96,6 +96,8 @@ class _Replayer:
                     continue
                 reason = reason or "library-missing"
                 self.notes.append(error.message)
+        if self.level == 1 or (self.level == 0 and self.compared):
+            self._steps()
         verdict: Verdict = _ORDER[self.level]
         if self.level < 2 and (reason or not self.compared):
             verdict, reason = "unchecked", reason or "no-cases"
@@ -105,6 +107,13 @@ class _Replayer:
             verdict, reason, tuple(self.findings[:MAX_FINDINGS]), self.rows, self.knife_edge, self.replayed,
             tuple(self.notes),
         )  # fmt: skip
+
+    def _steps(self) -> None:
+        """Where every answer is as recorded, the recorded outputs of the inner steps still have to be."""
+        step = self.trace.drifted()
+        if step is not None:
+            group, path, expected, got = step
+            self._found(2, Finding("step-drifted", "transform", group, None, expected, got, step=path, moved=self.moved))
 
     def _found(self, level: int, finding: Finding | None) -> None:
         self.level = max(self.level, level)

@@ -9,9 +9,9 @@ import numpy as np
 
 from amber.cases import tables
 from amber.cases.anatomy import chain_of
-from amber.cases.compare import compare, scale_of
+from amber.cases.compare import Comparison, compare, scale_of
 from amber.cases.steps import single_precision, step_outputs
-from amber.tree.evidence import Answer, Group
+from amber.tree.evidence import Answer, Group, StepOutput
 
 
 class FirstStep:
@@ -34,6 +34,30 @@ class FirstStep:
                 self.known[source.id] = ""
         return self.known[source.id]
 
+    def drifted(self) -> tuple[str, str, str, str] | None:
+        """Return (group, step, expected, got) of the first step that is plainly another one, None where all agree.
+
+        Labels and votes can stay the same on every recorded row although a step before them has moved. Steps are
+        compared by the line of float32, so that no step is blamed for rounding.
+        """
+        if self.traced is None:
+            return None
+        try:
+            chain = chain_of(self.model)
+            X = tables.decode(self.traced.layout, self.traced.inputs)
+            now = {step.path: step for step in step_outputs(chain, X)}
+        except Exception:
+            return None
+        number = min(16, self.traced.rows)
+        for step in self.traced.steps:
+            got = now.get(step.path)
+            if got is None:
+                continue
+            found = _compared(step, got, number, single=True)
+            if found.whole or bool(np.any(found.ratio > 1)):
+                return self.traced.id, self._named(step.path), found.expected, found.got
+        return None
+
     def _find(self, group: Group) -> str:
         chain = chain_of(self.model)
         X = tables.decode(group.layout, group.inputs)
@@ -43,11 +67,7 @@ class FirstStep:
             got = now.get(step.path)
             if got is None:
                 return f"{step.path} (gives no output)"
-            scales: dict[tuple[str, str], float] = {}
-            scale_of(step.columns, "step", scales)
-            expected = Answer("step", step.layout, step.columns, single=single)
-            number = min(16, group.rows)
-            found = compare(expected, tables.Table(got.layout, got.columns, number), number, scales)
+            found = _compared(step, got, min(16, group.rows), single=single)
             if found.whole or bool(np.any(found.ratio > 1)):
                 return self._named(step.path)
         return self._named(chain.path)
@@ -61,3 +81,10 @@ class FirstStep:
             if position and isinstance(part, list) and int(position) < len(part):
                 part = part[int(position)][1]
         return f"{path} ({type(part).__name__})" if part is not None and path else path
+
+
+def _compared(step: StepOutput, got: StepOutput, number: int, *, single: bool) -> Comparison:
+    scales: dict[tuple[str, str], float] = {}
+    scale_of(step.columns, "step", scales)
+    expected = Answer("step", step.layout, step.columns, single=single)
+    return compare(expected, tables.Table(got.layout, got.columns, number), number, scales)

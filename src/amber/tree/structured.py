@@ -70,9 +70,7 @@ def _measured(
     return Measure(depth, alignment, rank)
 
 
-def _field(
-    table: list[AnyNode], position: int, dtype: str | int, found: dict[int, Measure]
-) -> tuple[Measure, int]:
+def _field(table: list[AnyNode], position: int, dtype: str | int, found: dict[int, Measure]) -> tuple[Measure, int]:
     """Return the measure of a field's dtype, and its item size in bytes."""
     if isinstance(dtype, str):
         size = dtypes.carrier(dtype).itemsize

@@ -1,8 +1,9 @@
-"""Step 6, first half: every name in a tree is in the vocabulary or allowed by the reader, every attribute is expected
-and of the right kind. Inert: no NumPy, no import, nothing constructed.
+"""Step 6, first half: names, attributes and kinds.
 
-One pass over the table with dictionary look-ups; the path of a node is computed only for a problem. Called by
-`vault.check` and by the live half before `adapters.values` looks at the elements of arrays.
+Every name in a tree is in the vocabulary or allowed by the reader, every attribute is expected and of the right kind.
+Inert: no NumPy, no import, nothing constructed. One pass over the table with dictionary look-ups; the path of a node is
+computed only for a problem. Called by `vault.check` and by the live half before `adapters.values` looks at the elements
+of arrays.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def check_names(tree: Tree, vocabulary: Vocabulary, policy: Policy) -> list[Prob
     return audit.problems
 
 
-class _Full(Exception):
+class _Full(Exception):  # noqa: N818 - ends the search
     """Enough problems have been found."""
 
 
@@ -152,7 +153,6 @@ class _Audit:
                     met[child] = 1
         if shared and (index := _widest(table, self.limits.unfolded_objects)) is not None:
             self.problem("limit-unfolded-objects", index, "shared objects that unfold to too many")
-
 
     def check_cycles(self) -> None:
         """Something on a cycle must exist before its parts do."""

@@ -202,7 +202,7 @@ class Finite(Rule, tag_field="rule", tag="finite", forbid_unknown_fields=True):
 
 
 class Kinds(Rule, tag_field="rule", tag="is", forbid_unknown_fields=True):
-    """Every item at path `of` is an instance of one of `types`, the function named in `functions`, or of one of `kinds`.
+    """Every item at path `of` is an instance of one of `types`, one of `functions`, or of one of `kinds`.
 
     Code `kind-mismatch`.
     """

@@ -107,8 +107,7 @@ class Vocabulary:
     def shapes(self, entry: Entry) -> dict[str, Alternatives]:
         """Return, for each attribute of an entry, the shapes of which one must hold (None: anything)."""
         library = self._library(entry.type)
-        assert library is not None
-        return library.shapes(entry)
+        return {} if library is None else library.shapes(entry)
 
     def identify(self, module: str, qualname: str) -> str | None:
         """Return the identifier of a class by where any supported version defines it."""

@@ -1,4 +1,4 @@
-"""Which regular expressions are tame: a small grammar and four rules, none of which runs the expression.
+r"""Which regular expressions are tame: a small grammar and four rules, none of which runs the expression.
 
 Python's matcher backtracks, so a pattern such as `(?:a+)+b` takes time that doubles with each character of the text.
 A file may bring a pattern only if it is written in the grammar below and keeps the rules (`spec/vocabulary.md`,
@@ -7,7 +7,7 @@ tokenizer function that the reader allows by name.
 
     pattern     = [ "(?" flags ")" ] alternation
     alternation = sequence { "|" sequence }
-    sequence    = { atom [ quantifier ] | "^" | "$" | "\\b" | "\\B" | "\\A" | "\\Z" }
+    sequence    = { atom [ quantifier ] | "^" | "$" | "\b" | "\B" | "\A" | "\Z" }
     atom        = "." | class | escape | literal | "(" [ "?:" | "?P<name>" ] alternation ")"
     quantifier  = ( "*" | "+" | "?" | "{m}" | "{m,}" | "{,n}" | "{m,n}" ) [ "?" ]
 """
@@ -44,7 +44,7 @@ _ANCHORS = frozenset("bBAZ")
 Characters = frozenset[str]
 
 
-class _Refused(Exception):
+class _Refused(Exception):  # noqa: N818 - a verdict, caught below
     """Why a pattern is not tame."""
 
 

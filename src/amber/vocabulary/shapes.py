@@ -79,6 +79,7 @@ class Constraints:
         return self.shape(constraint)
 
     def shape(self, shape: Shape) -> Alternatives:
+        """Return the check of one shape."""
         if isinstance(shape, entries.Anything):
             return None
         if isinstance(shape, entries.ArrayOf):
@@ -226,8 +227,10 @@ def _array(shape: entries.ArrayOf, items: Alternatives) -> Check:
         if isinstance(node, nodes.ObjectArray):
             if shape.fields is not None or (kinds is not None and "O" not in kinds):
                 return "dtype-mismatch", "an object array where numbers are needed"
-            inside = node.items if isinstance(node.items, list) else [node.items]
-            complaint = None if isinstance(node.items, int) else _each(place, inside, items)
+            if isinstance(node.items, int):
+                complaint = _column(place, place.tree.nodes[node.items], items)
+            else:
+                complaint = _each(place, node.items, items)
         elif isinstance(node, nodes.Array):
             complaint = _dtype_complaint(place, node, kinds, shape.fields)
             if items is not None:

@@ -13,12 +13,13 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-_TOKEN = re.compile(r"\s*(\d+|[A-Za-z_][A-Za-z0-9_]*|==|!=|<=|>=|//|[-+*<>().,\[\]])")
+_WORD = re.compile(r"\s*(\d+|[A-Za-z_][A-Za-z0-9_]*|==|!=|<=|>=|//|[-+*<>().,\[\]])")
 COMPARISONS = ("==", "!=", "<=", "<", ">=", ">")
 # How many arguments each function takes, and whether the first is a path rather than a term.
 FUNCTIONS = {
     "len": (1, True), "shape": (2, True), "rank": (1, True), "size": (1, True), "sum": (1, True), "min": (1, True),
-    "max": (1, True), "peaks": (1, True), "some": (1, True), "pow2": (1, False), "choose": (2, False), "limit": (1, True),
+    "max": (1, True), "peaks": (1, True), "some": (1, True), "pow2": (1, False), "choose": (2, False),
+    "limit": (1, True),
 }  # fmt: skip
 EACH = "*"
 
@@ -95,7 +96,7 @@ def path(text: str) -> Path:
     """Parse a path; ValueError as in `term`."""
     found = term(text)
     if not isinstance(found, Path):
-        raise ValueError(f"{text!r} is not a path")
+        raise ValueError(f"{text!r} is not a path")  # noqa: TRY004 - what was read is wrong, not a type
     return found
 
 
@@ -113,27 +114,27 @@ def paths_of(found: Term) -> list[Path]:
 class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens: list[str] = []
+        self.words: list[str] = []
         at = 0
         while at < len(text.rstrip()):
-            match = _TOKEN.match(text, at)
+            match = _WORD.match(text, at)
             if match is None:
                 raise ValueError(f"{text!r}: unexpected {text[at:]!r}")
-            self.tokens.append(match[1])
+            self.words.append(match[1])
             at = match.end()
         self.at = 0
 
     def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+        return self.words[self.at] if self.at < len(self.words) else ""
 
     def take(self) -> str:
-        token = self.peek()
+        word = self.peek()
         self.at += 1
-        return token
+        return word
 
-    def expect(self, token: str) -> None:
-        if self.take() != token:
-            raise ValueError(f"{self.text!r}: {token!r} is missing")
+    def expect(self, word: str) -> None:
+        if self.take() != word:
+            raise ValueError(f"{self.text!r}: {word!r} is missing")
 
     def end(self) -> None:
         if self.peek():
@@ -152,20 +153,20 @@ class _Parser:
         return left
 
     def atom(self) -> Term:
-        token = self.take()
-        if token.isdigit():
-            return Number(int(token))
-        if token == "-" and self.peek().isdigit():
+        word = self.take()
+        if word.isdigit():
+            return Number(int(word))
+        if word == "-" and self.peek().isdigit():
             return Number(-int(self.take()))
-        if token == "(":
+        if word == "(":
             inner = self.term()
             self.expect(")")
             return inner
-        if not (token[:1].isalpha() or token[:1] == "_"):
-            raise ValueError(f"{self.text!r}: unexpected {token!r}")
+        if not (word[:1].isalpha() or word[:1] == "_"):
+            raise ValueError(f"{self.text!r}: unexpected {word!r}")
         if self.peek() == "(":
-            return self.call(token)
-        return self.path(token)
+            return self.call(word)
+        return self.path(word)
 
     def call(self, name: str) -> Call:
         if name not in FUNCTIONS:

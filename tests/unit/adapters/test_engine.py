@@ -189,6 +189,13 @@ def test_what_cannot_be_data_is_refused_with_its_path(value: Any, code: str) -> 
     assert "['a'][1]" in str(caught.value)
 
 
+def test_a_path_is_refused_with_what_to_use_instead(tmp_path: Path) -> None:
+    with pytest.raises(SaveError) as caught:
+        take([tmp_path])
+    assert caught.value.code == "type-refused"
+    assert "--allow" not in caught.value.hint
+
+
 def test_every_problem_is_named_in_one_error() -> None:
     with pytest.raises(SaveError) as caught:
         take({"a": json, "b": [lambda: 0]})

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from amber.adapters.arrays import to_tensor
 from amber.adapters.values import check_values
 from amber.errors import Problem
 from amber.limits import DEFAULT, Limits
@@ -40,7 +41,9 @@ def objects(*states: dict[str, Any]) -> Tree:
     return tree
 
 
-def check(rule: dict[str, Any] | list[dict[str, Any]], *states: dict[str, Any], limits: Limits = DEFAULT) -> list[Problem]:
+def check(
+    rule: dict[str, Any] | list[dict[str, Any]], *states: dict[str, Any], limits: Limits = DEFAULT
+) -> list[Problem]:
     return check_values(objects(*states), Rules(rule if isinstance(rule, list) else [rule]), limits)
 
 
@@ -86,7 +89,15 @@ def test_true_comparisons(that: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "that", ["n == 5", "len(data) != n", "index < 3", "len(inner[*]) < 5", "n * 1000000000 * 1000000000 == 1000", "small < 250"]
+    "that",
+    [
+        "n == 5",
+        "len(data) != n",
+        "index < 3",
+        "len(inner[*]) < 5",
+        "n * 1000000000 * 1000000000 == 1000",
+        "small < 250",
+    ],
 )
 def test_false_comparisons(that: str) -> None:
     found = check(holds(that), STATE)
@@ -133,7 +144,11 @@ def test_peaks_of_columns() -> None:
 
 def test_fault_is_laid_at_the_object_that_has_it() -> None:
     rule = {"rule": "within", "of": "index", "min": 0, "below": "n"}
-    states = [{"n": 5, "index": np.array([1, 4])}, {"n": 3, "index": np.array([1, 4, -1])}, {"n": 9, "index": np.array([8])}]
+    states = [
+        {"n": 5, "index": np.array([1, 4])},
+        {"n": 3, "index": np.array([1, 4, -1])},
+        {"n": 9, "index": np.array([8])},
+    ]
     found = check(rule, *states)
     assert [(problem.code, problem.where) for problem in found] == [("index-out-of-range", "[1].index")]
     assert "4, -1" in found[0].message
@@ -224,7 +239,7 @@ def test_kinds() -> None:
     tree = objects({"x": []}, {"x": good})
     found = check_values(tree, Rules([{**rule, "unless": [["x", 1]]}]), DEFAULT)
     assert [problem.code for problem in found] == ["attribute-missing"] or found == []
-    for wrong in (nodes.FunctionRef("numpy.log"), nodes.Object("t.U", {}), 1):
+    for wrong in (nodes.FunctionRef("numpy.log"), nodes.Object("t.V", {}), 1):
         assert places(rule, {"x": [wrong]}) == [("kind-mismatch", "[0].x[*]")]
 
 
@@ -239,7 +254,6 @@ def test_conditions() -> None:
         ([["word", "rbf", "poly"]], True),
         ([["word", "rbf"]], False),
         ([["n", 4]], True),
-        ([["n", 4.0]], False),
         ([["flag", True]], True),
         ([["flag", 1]], False),
         ([["n"], ["word", "rbf"]], False),
@@ -248,10 +262,9 @@ def test_conditions() -> None:
         ([["data", 1]], False),
     ):
         state = {**STATE, "flag": True, "object": nodes.Object("t.U", {})}
-        rule_when = {**rule, "when": [[each for each in condition] for condition in when]}
-        if applies is not None and [["n", 4.0]] != when:
-            assert bool(check(rule_when, state)) is applies, when
-            assert bool(check({**rule, "unless": rule_when["when"][:1]}, state)) is not applies or len(when) > 1
+        assert bool(check({**rule, "when": when}, state)) is applies, when
+        if len(when) == 1:
+            assert bool(check({**rule, "unless": when}, state)) is not applies, when
 
 
 LEFT = np.array([1, 2, -1, -1, -1])
@@ -305,8 +318,10 @@ def test_binary_trees(state: dict[str, Any], good: bool | None, others: int) -> 
 def test_binary_trees_with_flags() -> None:
     rule = {"rule": "binary-tree", "left": "left", "right": "right", "leaf": "leaf"}
     state = {
-        "left": np.array([1, 0, 0], np.uint32), "right": np.array([2, 0, 0], np.uint32), "leaf": np.array([0, 1, 1], np.uint8),
-    }  # fmt: skip
+        "left": np.array([1, 0, 0], np.uint32),
+        "right": np.array([2, 0, 0], np.uint32),
+        "leaf": np.array([0, 1, 1], np.uint8),
+    }
     assert check(rule, state, state) == []
     assert places(rule, state, {**state, "leaf": np.array([0, 0, 1], np.uint8)}) == [("child-not-greater", "[1].left")]
     assert check(rule, {**state, "left": np.array([2**32 - 1, 0, 0], np.uint32)})
@@ -353,7 +368,7 @@ TEXT = np.frombuffer(np.array([0x110000], np.uint32).tobytes(), "<U1")
         (np.array(["a"], ">U3"), None),
         (np.array([], "<U0"), None),
         (TEXT, "text-invalid"),
-        (TEXT.astype(">U1") if False else np.frombuffer(b"\x00\x11\x00\x00", ">U1"), "text-invalid"),
+        (np.frombuffer(b"\x00\x11\x00\x00", ">U1"), "text-invalid"),
         (np.frombuffer(b"\x02", np.bool_), "bool-invalid"),
         (np.array([[True, False]]), None),
         (nodes.Scalar("|b1", "02"), "bool-invalid"),
@@ -372,6 +387,9 @@ def test_text_and_bools_inside_records() -> None:
         nodes.Structured([("a", "<i4", 0, []), ("t", "<U1", 4, [2]), ("f", "|b1", 12, [])], 16, False),
         nodes.Scalar(2, "00000000" + "41000000" + "00001100" + "02" + "000000"),
     ]
+    owner = tree.nodes[1]
+    assert isinstance(owner, nodes.Object)
+    owner.attrs["x"] = 3
     found = check_values(tree, Rules([]), DEFAULT)
     assert sorted(problem.code for problem in found) == ["bool-invalid", "text-invalid"]
 
@@ -391,7 +409,7 @@ def test_fortran_arrays_are_read_in_c_order() -> None:
 def test_paths_into_dicts_records_and_columns() -> None:
     tree = objects({"n": 3})
     records = nodes.Structured([("a", "<i4", 0, [])], 4, False)
-    tree.nodes += [records, nodes.Array(2, [2], "C", 0), nodes.Numbers("list", "int", "<i8", 1)]
+    tree.nodes += [records, nodes.Array(3, [2], "C", 0), nodes.Numbers("list", "int", "<i8", 1)]
     tree.tensors += [
         _tensor(np.array([5, 6], "<i4")),
         _tensor(np.array([7, 8, 9], "<i8")),
@@ -405,11 +423,17 @@ def test_paths_into_dicts_records_and_columns() -> None:
     owner.attrs["table"] = len(tree.nodes) - 1
     rules = [
         holds(that)
-        for that in ("max(records.a) == 6", "column[*] >= 7", "column[2] == 9", "table.k[0] == 7", "sum(table[*]) == 24")
+        for that in (
+            "max(records.a) == 6",
+            "column[*] >= 7",
+            "column[2] == 9",
+            "table.k[0] == 7",
+            "sum(table[*]) == 24",
+        )
     ]
     assert check_values(tree, Rules(rules), DEFAULT) == []
     assert [p.code for p in check_values(tree, Rules([holds("table.q == 1")]), DEFAULT)] == ["attribute-missing"]
 
 
-def _tensor(array: np.ndarray[Any, Any]) -> nodes.Tensor:
-    return nodes.Tensor("U8", (array.nbytes,), memoryview(bytearray(array.tobytes())))
+def _tensor(array: np.ndarray[Any, Any]) -> Any:
+    return to_tensor(array, "C", array.dtype.str, array.dtype.itemsize)

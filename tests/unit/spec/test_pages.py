@@ -1,4 +1,4 @@
-"""The pages of `spec/` say what the code does: tables are compared, generated parts are fresh, references lead somewhere."""
+"""The pages of `spec/` say what the code does: tables, generated parts, references."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def test_steps_statuses_verdicts_and_exit_codes_are_those_of_the_report() -> Non
     assert list(verdicts) == list(report.VERDICTS)
     assert verdicts == report.EXIT_BY_VERDICT
     codes = {int(row[0]) for row in table("steps.md", "exit code")}
-    assert codes == {value for name, value in vars(report).items() if name.startswith("EXIT_") and isinstance(value, int)}
+    assert codes == {
+        value for name, value in vars(report).items() if name.startswith("EXIT_") and isinstance(value, int)
+    }
 
 
 def test_reasons_and_findings_are_codes() -> None:
@@ -88,7 +90,7 @@ def test_codes_in_brackets_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    targets = re.findall(r"\]\(([\w./-]+)\)", page.read_text(encoding="utf-8"))
     assert not [target for target in targets if "://" not in target and not (page.parent / target).exists()]
 
 

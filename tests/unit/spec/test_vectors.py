@@ -1,4 +1,4 @@
-"""Every vector of `spec/vectors` gives exactly its code; accepted ones load. The index covers every code a file causes."""
+"""Every vector gives exactly its code, accepted ones load, and every code that a file can cause has a vector."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from tests.unit.spec.vectors import FOLDER, Row, accepted, index, policy, reject
 WITHOUT_A_VECTOR = {
     "attribute-shadows": "the closed attributes of every entry leave none over; tests/unit/adapters shows it",
     "build-failed": "depends on the libraries that are installed",
-    "cases-not-asked": "a reason, no refusal",
     "cases-frame": "only where pandas itself refuses a frame of sound columns",
     "cases-library": "only where pandas is not installed",
     "cases-name": "a save's: a name that cannot be written",
+    "cases-not-asked": "a reason, no refusal",
     "cases-too-large": "step 3 sums the groups first; for a reader that reads one group alone",
     "class-missing": "depends on the libraries that are installed",
     "class-needs-adapter": "needs a class of the user's own; tests/unit/adapters shows it",
     "custom-missing": "needs an allowed name; tests/unit/adapters shows it",
     "dtype-changed": "a finding: depends on the libraries that are installed",
-    "environment-unchanged": "a reason, no refusal",
     "environment-changed": "no refusal: a note of step 7",
+    "environment-unchanged": "a reason, no refusal",
     "folder-link": "links do not survive a copy of this folder; tests/unit/archive makes them",
     "function-not-allowed": "no entry of this vocabulary narrows the functions; tests/unit/vocabulary shows it",
     "label-flipped": "a finding: depends on the libraries that are installed",
@@ -43,6 +43,7 @@ WITHOUT_A_VECTOR = {
     "replay-unavailable": "depends on the machine",
     "shape-changed": "a finding: depends on the libraries that are installed",
     "signers-unsupported": "the reader's policy alone, whatever the file; tests/unit/vault shows it",
+    "step-drifted": "a finding: depends on the libraries that are installed",
     "value-drifted": "a finding: depends on the libraries that are installed",
     "verdict-broken": "depends on the libraries that are installed; tests/unit/models shows it",
     "verdict-drifted": "depends on the libraries that are installed; tests/unit/models shows it",

@@ -48,7 +48,9 @@ def test_unknown_types(name: str) -> None:
     assert audit(nodes.List([1]), nodes.TypeRef(name)) == [("type-unknown", "[0]")]
 
 
-@pytest.mark.parametrize("name", ["operator.attrgetter", "numpy.load", "builtins.getattr", "sklearn.datasets.load_files"])
+@pytest.mark.parametrize(
+    "name", ["operator.attrgetter", "numpy.load", "builtins.getattr", "sklearn.datasets.load_files"]
+)
 def test_unknown_functions(name: str) -> None:
     assert audit(nodes.FunctionRef(name)) == [("function-unknown", "model")]
 
@@ -84,7 +86,12 @@ def test_attributes_are_closed_and_constrained() -> None:
         ("sklearn.feature_selection.SelectFromModel", "importance_getter", "coef_.__class__", "string-not-allowed"),
         ("sklearn.ensemble.StackingClassifier", "stack_method_", "fit", "string-not-allowed"),
         ("sklearn:metrics.Scorer", "_response_method", "set_params", "string-not-allowed"),
-        ("sklearn.compose.ColumnTransformer", "verbose_feature_names_out", "{feature_name:>9999999}", "string-not-allowed"),
+        (
+            "sklearn.compose.ColumnTransformer",
+            "verbose_feature_names_out",
+            "{feature_name:>9999999}",
+            "string-not-allowed",
+        ),
         ("sklearn.ensemble.RandomForestClassifier", "n_jobs", 10**6, "limit-jobs"),
         ("sklearn.svm.SVC", "verbose", 10**6, "limit-verbosity"),
         ("sklearn.svm.SVC", "kernel", "exec", "string-not-allowed"),
@@ -108,7 +115,11 @@ def test_n_grams_are_capped() -> None:
 
 
 def test_the_users_own_names_need_the_readers_leave() -> None:
-    table = [nodes.Custom("mypkg.Scaler", {"f": 1, "c": 2}), nodes.CustomFunction("mypkg.f"), nodes.CustomType("mypkg.C")]
+    table = [
+        nodes.Custom("mypkg.Scaler", {"f": 1, "c": 2}),
+        nodes.CustomFunction("mypkg.f"),
+        nodes.CustomType("mypkg.C"),
+    ]
     assert [code for code, _ in audit(*table)] == ["name-not-allowed"] * 3
     assert audit(*table, policy=Policy(allow=("mypkg.Scaler", "mypkg.f", "mypkg.C"))) == []
     assert audit(nodes.CustomFunction("mypkg.fx"), policy=Policy(allow=("mypkg.f",))) == [("name-not-allowed", "model")]

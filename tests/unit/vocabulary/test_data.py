@@ -62,14 +62,16 @@ def paths_of(rule: Any) -> list[terms.Path]:
     if isinstance(rule, entries.Holds):
         compared = terms.comparison(rule.that)
         return [*found, *terms.paths_of(compared.left), *terms.paths_of(compared.right)]
-    for name in ("of", "left", "right", "leaf"):
-        if getattr(rule, name, ""):
-            found.append(terms.path(getattr(rule, name)))
+    texts = [getattr(rule, name, "") for name in ("of", "left", "right", "leaf")]
+    found += [terms.path(text) for text in texts if text]
     bounds = [getattr(rule, name, None) for name in ("min", "max", "below", "first", "last", "depth")]
     bounds += [dim for dim in getattr(rule, "dims", []) if dim != "*"]
     where = getattr(rule, "where", None)
     bounds += [where[0]] if where else []
-    return [*found, *(path for bound in bounds if bound not in (None, "") for path in terms.paths_of(terms.term(bound)))]
+    return [
+        *found,
+        *(path for bound in bounds if bound not in (None, "") for path in terms.paths_of(terms.term(bound))),
+    ]
 
 
 @pytest.mark.parametrize("name", KNOWN.identifiers())

@@ -33,10 +33,11 @@ def test_numbers_stand_for_themselves() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a b", "1 +", "f(a)", "len(1)", "len(a, b)", "shape(a)", "a.[0]", "a[", "a[x]", "a ==", "(a", "é", "a @ b"]
+    "text",
+    ["", "a b", "1 +", "f(a)", "len(1)", "len(a, b)", "shape(a)", "a.[0]", "a[", "a[x]", "a ==", "(a", "é", "a @ b"],
 )
 def test_what_is_no_term(text: str) -> None:
-    with pytest.raises(ValueError, match=".*"):
+    with pytest.raises(ValueError, match=r"'|is no"):
         terms.term(text)
 
 

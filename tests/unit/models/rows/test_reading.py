@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +180,34 @@ def test_parquet_without_pyarrow_says_what_to_install(monkeypatch: pytest.Monkey
     with pytest.raises(UsageError) as caught:
         read(str(tmp_path / "a.parquet"))
     assert "amber[tables]" in caught.value.hint
+
+
+class Endless(io.RawIOBase):
+    """A stream of many rows that exist one at a time."""
+
+    def __init__(self, row: bytes, count: int) -> None:
+        self.row, self.left = row, count
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = min(self.left, len(buffer) // len(self.row))
+        data = self.row * count
+        self.left -= count
+        buffer[: len(data)] = data
+        return len(data)
+
+
+@pytest.mark.parametrize("row", [b"1.5,abc,2\n", b'{"a": 1.5, "b": "abc"}\n'], ids=["csv", "json"])
+def test_memory_is_bounded_by_the_block(row: bytes) -> None:
+    count = 150_000
+    with open_reader(io.BufferedReader(Endless(row, count), 65536), rows=100) as (reader, _):  # type: ignore[arg-type]
+        tracemalloc.start()
+        try:
+            rows = sum(block.rows for block in reader.blocks([0, 1], 1000))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert rows >= count - 1
+    assert peak < 4_000_000  # the rows together are three times that as bytes, and twenty times as objects
