@@ -49,9 +49,7 @@ def option_rows(command: click.Command) -> Iterator[tuple[str, str]]:
     for option in command.params:
         if isinstance(option, click.Option) and not option.hidden:
             names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-            value = (
-                "" if option.is_flag or option.count else f" `{option.make_metavar(click.Context(command))}`"
-            )
+            value = "" if option.is_flag or option.count else f" `{option.make_metavar(click.Context(command))}`"
             yield names + value, option.help or ""
 
 
@@ -69,9 +67,15 @@ def cli_page() -> str:
             "```text\n" + " ".join(usage.split()).removeprefix("Usage: ") + "\n```",
         ]
         parts.append(inspect.cleandoc(command.help or ""))
+        arguments = list(getattr(command, "arguments", ()))
+        if arguments:
+            parts.append(table(("argument", "meaning"), [(f"`{name}`", meaning) for name, meaning in arguments]))
         rows = list(option_rows(command))
         if rows:
             parts.append(table(("option", "meaning"), rows))
+        examples = [f"# {meaning}\n{line}" for line, meaning in getattr(command, "examples", ())]
+        if examples:
+            parts.append("```text\n" + "\n".join(examples) + "\n```")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -120,9 +124,7 @@ def codes_table() -> str:
     data = json.loads((ROOT / "spec" / "codes.json").read_text(encoding="utf-8"))
     entries = data.get("codes", data) if isinstance(data, dict) else data
     if isinstance(entries, dict):
-        texts = {
-            code: entry if isinstance(entry, dict) else {"meaning": entry} for code, entry in entries.items()
-        }
+        texts = {code: entry if isinstance(entry, dict) else {"meaning": entry} for code, entry in entries.items()}
         entries = [{"code": code, **entry} for code, entry in texts.items()]
     keys = tuple(dict.fromkeys(key for entry in entries for key in entry if key != "code"))
     rows = [(f"`{e['code']}`", *(str(e.get(key, "")) for key in keys)) for e in entries]

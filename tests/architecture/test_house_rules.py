@@ -19,7 +19,8 @@ FUNCTION_LINES = 80
 FUNCTION_LINES_P95 = 45
 MODULES = modules()
 # Import name -> distribution, where they differ.
-DISTRIBUTION = {"sklearn": "scikit-learn", "tomli_w": "tomli-w"}
+# pytz comes with pandas 2; under pandas 3 its zones are read as zoneinfo ones.
+DISTRIBUTION = {"sklearn": "scikit-learn", "tomli_w": "tomli-w", "pytz": "pandas"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

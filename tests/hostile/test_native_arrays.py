@@ -68,6 +68,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     "records": lambda: feature_extraction.DictVectorizer().fit([{"a": 1, "b": 2}, {"c": 3}]),
     "hasher": lambda: feature_extraction.FeatureHasher(n_features=8).fit([]),
     "one-hot": lambda: preprocessing.OneHotEncoder().fit(LETTERS),
+    "numeric-one-hot": lambda: preprocessing.OneHotEncoder().fit([[1.0], [np.nan], [0.5]]),
     "one-hot-dropped": lambda: preprocessing.OneHotEncoder(drop="first").fit(LETTERS),
     "one-hot-grouped": lambda: preprocessing.OneHotEncoder(min_frequency=5, handle_unknown="ignore").fit(LETTERS),
     "binarizer": lambda: preprocessing.MultiLabelBinarizer().fit([("a", "b"), ("c",)]),
@@ -292,6 +293,37 @@ def test_search_tree_sizes(name: str, attribute: str, value: Any) -> None:
     assert codes(with_attribute(taken(name), "_tree", attribute, value))
 
 
+@pytest.mark.parametrize("name", ["kd-tree", "ball-tree"])
+def test_a_last_level_node_that_is_no_leaf_has_children_behind_the_end(name: str) -> None:
+    from amber.adapters.arrays import as_array
+    from tests.hostile.tampering import index_at
+
+    found = taken(name)
+    node = found.nodes[index_at(found, "_tree.node_data")]
+    assert isinstance(node, nodes.Array)
+    last = len(as_array(found, node)) - 1
+    # a leaf more above, so that the number of leaves says nothing
+    changed = with_element(found, "_tree.node_data", 1, 1, "is_leaf")
+    assert "index-out-of-range" in codes(with_element(changed, "_tree.node_data", last, 0, "is_leaf"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "arguments", "attribute", "value"),
+    [
+        ("seuclidean", {"V": np.ones(4)}, "vec", np.ones(1)),
+        ("mahalanobis", {"VI": np.eye(4)}, "mat", np.eye(2)),
+        ("minkowski", {"w": np.ones(4), "p": 3}, "vec", np.ones(3)),
+    ],
+)
+def test_distances_have_a_number_for_each_column(
+    metric: str, arguments: dict[str, Any], attribute: str, value: Any
+) -> None:
+    model = neighbors.BallTree(X, metric=metric, **arguments)
+    found = take(model).tree
+    assert problems(found) == []
+    assert codes(with_attribute(found, "dist_metric", attribute, value))
+
+
 NEIGHBOURS = [
     ("neighbours", "n_samples_fit_", 10, "shape-mismatch"),
     ("neighbours", "n_features_in_", 9, "shape-mismatch"),
@@ -340,6 +372,7 @@ SVM = [
     ("svr", "_dual_coef_", np.zeros((1, 1)), "shape-mismatch"),
     ("one-class", "_n_support", np.zeros(1, np.int32), "shape-mismatch"),
     ("svc-sparse", "_sparse", False, "kind-mismatch"),
+    ("svc-sparse", "kernel", "precomputed", "shape-mismatch"),
 ]
 
 
@@ -392,6 +425,11 @@ ENCODERS = [
     ("one-hot-grouped", "_default_to_infrequent_mappings", [None, np.array([0, 10**6, 1])], "shape-mismatch"),
     ("one-hot-grouped", "_default_to_infrequent_mappings", [None, np.array([0, -9, 1])], "shape-mismatch"),
     ("binarizer", "_cached_dict", {}, "kind-mismatch"),
+    ("binarizer", "classes_", np.array(["a", "a", "b"]), "not-distinct"),
+    ("binarizer", "classes_", np.array([1, 1]), "not-distinct"),
+    ("numeric-one-hot", "categories_", [np.array([5.0, 1.0, 3.0])], "not-increasing"),
+    ("numeric-one-hot", "categories_", [np.array([1.0, 1.0, 3.0])], "not-increasing"),
+    ("numeric-one-hot", "categories_", [np.array([1.0, np.nan, 3.0])], "not-increasing"),
     ("hasher", "n_features", 0, "value-out-of-range"),  # a division by zero that ends the process
     ("hasher", "n_features", 2**40, "limit-hash-features"),
     ("polynomial", "_max_degree", 10**6, "limit-polynomial-degree"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from amber.archive import names
-from tools.vectors.artifact import Draft, tensor
+from tools.vectors.artifact import Draft, canonical, tensor
 from tools.vectors.index import Vector, reject
 
 NONE = ["none"]
@@ -186,6 +186,7 @@ def _keys() -> Iterator[Vector]:
     yield _refuse("key-duplicate", "map-numbers", "one number twice in a column of keys",
                   ["map", "dict", 1, 2], ["numbers", "list", "int", "<i8", 0], ["numbers", "list", "float", "<f8", 1],
                   tensors=two)  # fmt: skip
+    yield reject("key-invalid", "colliding", _colliding(200), "200 complex numbers of one hash", 6)
     for what, table in (
         ("deque-full", [["deque", [1, 1], 1], NONE]),
         ("deque-negative", [["deque", [], -1]]),
@@ -193,6 +194,13 @@ def _keys() -> Iterator[Vector]:
         ("default-factory-function", [["default-dict", 1, []], ["function", "numpy.zeros"]]),
     ):
         yield _refuse("tree-invalid", what, f"a container that cannot be: {what}", *table)
+
+
+def _colliding(count: int) -> Draft:
+    """A set of complex numbers that CPython hashes alike: hash(a + bj) is hash(a) + 1000003 x hash(b)."""
+    numbers = [["complex", repr(float(10**12 - 1000003 * part)), repr(float(part))] for part in range(1, count + 1)]
+    numbers.sort(key=canonical)
+    return _tree(["set", list(range(1, count + 1))], *numbers)
 
 
 def _columns() -> Iterator[Vector]:

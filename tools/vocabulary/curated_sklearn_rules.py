@@ -68,6 +68,13 @@ _BIRCH = [
     shape("subcluster_centers_", "*", "n_features_in_", when=[["subcluster_centers_"]]),
 ]
 
+_NEAREST = "sklearn.neighbors."
+
+
+def _metrics(name: str) -> list[str]:
+    return [f"type:sklearn:metrics.{name}Distance{width}" for width in ("32", "64")]
+
+
 # -- neighbours: results index what was fitted (_argkmin_classmode.pyx, _binary_tree.pxi) ------------------------------
 
 _NEIGHBORS = [
@@ -88,7 +95,21 @@ _NEIGHBOR_CLASSES = [
 _NEIGHBOR_TARGETS = [*_NEIGHBORS, holds("len(_y) == n_samples_fit_", ["_y"])]
 _DENSITY = [holds("shape(tree_.data, 1) == n_features_in_", ["tree_"])]
 
-# -- support vectors: libsvm builds its model from these arrays at each call (libsvm_helper.c) --------------------------
+# A search tree is a full binary tree in one array: an inner node on the last level has children behind the end.
+_SEARCH_TREE = [
+    within("node_data.is_leaf", min=1, start="n_nodes // 2"),
+    # distances with a weight, a variance or a matrix read one for each column
+    *(
+        holds(f"len(dist_metric.{array}) == shape(data, 1)", ["dist_metric", *_metrics(name)])
+        for name, array in (("SEuclidean", "vec"), ("Mahalanobis", "mat"))
+    ),
+    holds(
+        "len(dist_metric.vec) * (len(dist_metric.vec) - shape(data, 1)) == 0", ["dist_metric", *_metrics("Minkowski")]
+    ),
+    holds("shape(data, 1) == 2", ["dist_metric", *_metrics("Haversine")]),
+]
+
+# -- support vectors: libsvm builds its model from these arrays at each call (libsvm_helper.c) --------------------
 
 _FITTED = ["support_"]
 _SUPPORT = "len(support_)"
@@ -110,6 +131,8 @@ _SVM_ALL = [
     holds(f"shape(_dual_coef_, 1) == {_SUPPORT}", _FITTED),
     kinds("support_vectors_", _FITTED, ["_sparse", True], types=["scipy.sparse.csr_matrix", "scipy.sparse.csr_array"]),
     kinds("support_vectors_", _FITTED, ["_sparse", False], kinds=["array"]),
+    # the sparse kernel takes the first number of a support vector for an index where it is no dot product
+    holds("0 == 1", _FITTED, ["_sparse", True], unless=[_VECTORS]),
 ]
 _SVM_CLASSES = [
     *_SVM_ALL,
@@ -128,7 +151,7 @@ _SVM_NUMBERS = [
     holds("len(_intercept_) == 1", _FITTED),
 ]
 
-# -- matrices that an estimator builds from its own numbers (scipy.sparse trusts indices) --------------------------------
+# -- matrices that an estimator builds from its own numbers (scipy.sparse trusts indices) --------------------
 
 _COUNTED = [
     {"rule": "within", "of": "vocabulary_[*]", "min": 0, "below": "len(vocabulary_)", "when": [["vocabulary_"]]},
@@ -140,6 +163,8 @@ _DROPPING = ["_drop_idx_after_grouping"]
 _ENCODED = ["_n_features_outs"]
 _KEPT = "len(categories_[*]) - len(_infrequent_indices[*]) + some(_infrequent_indices[*])"
 _ONE_HOT = [
+    # a number is found by bisection, which in an unsorted list can point behind the end
+    {"rule": "increasing", "of": "categories_[*]", "strict": True, "loose": True, "when": [_ENCODED]},
     holds("len(_n_features_outs) == len(categories_)", _ENCODED),
     holds("len(categories_) == n_features_in_", _ENCODED),
     holds("_n_features_outs[*] == len(categories_[*])", _ENCODED, _UNGROUPED, unless=[_DROPPING]),
@@ -164,7 +189,7 @@ _CLUSTERED_FEATURES = [
     within("labels_", ["labels_"], min=0, below="n_features_in_"),
 ]
 
-# -- stochastic gradient descent: partial_fit goes on with these weights (_sgd_fast.pyx) ---------------------------------
+# -- stochastic gradient descent: partial_fit goes on with these weights (_sgd_fast.pyx) --------------------
 
 
 def _weights(name: str) -> list[Rule]:
@@ -185,7 +210,7 @@ def _weight_vector(name: str) -> list[Rule]:
 _SGD_CLASSES = [rule for name in ("coef_", "_standard_coef", "_average_coef") for rule in _weights(name)]
 _SGD_NUMBERS = [rule for name in ("coef_", "_standard_coef", "_average_coef") for rule in _weight_vector(name)]
 
-# -- boosting: what stands around the trees -------------------------------------------------------------------------------
+# -- boosting: what stands around the trees --------------------
 
 _GROWN = ["estimators_"]
 _FOREST_LIKE = [
@@ -315,7 +340,7 @@ _BINS = [
     within("is_categorical_", ["bin_thresholds_"], min=0, max=1),
 ]
 
-# -- work that grows faster than what is stored ------------------------------------------------------------------------------
+# -- work that grows faster than what is stored --------------------
 
 _POLYNOMIAL = [
     holds(
@@ -326,7 +351,7 @@ _POLYNOMIAL = [
     ),
 ]
 
-# -- hierarchy of clusters (_hdbscan/_tree.pyx): a union-find over node numbers ----------------------------------------------
+# -- hierarchy of clusters (_hdbscan/_tree.pyx): a union-find over node numbers --------------------
 
 _LINKED = ["_single_linkage_tree_"]
 _HIERARCHY = [
@@ -334,7 +359,6 @@ _HIERARCHY = [
     for name in ("left_node", "right_node")
 ]
 
-_NEAREST = "sklearn.neighbors."
 RULES: dict[str, list[Rule]] = {
     "sklearn.cluster.KMeans": _CENTERS,
     "sklearn.cluster.MiniBatchKMeans": _MINI_BATCH,
@@ -350,6 +374,11 @@ RULES: dict[str, list[Rule]] = {
     **{_NEAREST + name: _NEIGHBOR_CLASSES for name in ("KNeighborsClassifier", "RadiusNeighborsClassifier")},
     **{_NEAREST + name: _NEIGHBOR_TARGETS for name in ("KNeighborsRegressor", "RadiusNeighborsRegressor")},
     "sklearn.neighbors.KernelDensity": _DENSITY,
+    **{
+        prefix + kind + width: _SEARCH_TREE
+        for kind in ("KDTree", "BallTree")
+        for prefix, width in ((_NEAREST, ""), ("sklearn:neighbors.", "32"), ("sklearn:neighbors.", "64"))
+    },
     "sklearn.svm.SVC": _SVM_CLASSES,
     "sklearn.svm.NuSVC": _SVM_CLASSES,
     "sklearn.svm.SVR": _SVM_NUMBERS,
@@ -359,6 +388,8 @@ RULES: dict[str, list[Rule]] = {
     "sklearn.feature_extraction.text.TfidfVectorizer": _COUNTED,
     "sklearn.feature_extraction.DictVectorizer": _COUNTED,
     "sklearn.preprocessing.OneHotEncoder": _ONE_HOT,
+    # columns are numbered by a dict of the classes: one that stands there twice leaves a column too few
+    "sklearn.preprocessing.MultiLabelBinarizer": [{"rule": "distinct", "of": "classes_", "when": [["classes_"]]}],
     "sklearn.preprocessing.PolynomialFeatures": _POLYNOMIAL,
     "sklearn.linear_model.SGDClassifier": _SGD_CLASSES,
     "sklearn.linear_model.Perceptron": _SGD_CLASSES,

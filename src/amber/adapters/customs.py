@@ -62,13 +62,13 @@ def allowed_name(thing: Any, allow: frozenset[str]) -> str:
             "name-not-importable",
             f"the {what} {full} cannot be found again by another process",
             hint="move it to a module of your own package, then allow it: "
-            f"Policy(allow=['mypkg.module.{name.split('.')[-1]}'])",
+            f'Policy(allow=["mypkg.module.{name.split(".")[-1]}"])',
         )
     if full not in allow:
         raise SaveError(
             "name-not-allowed",
             f"the {what} {full} is not part of Amber's vocabulary",
-            hint=f"if it is yours, say so at save and at load: policy=amber.Policy(allow=[{full!r}]) "
+            hint=f'if it is yours, say so at save and at load: policy=amber.Policy(allow=["{full}"]) '
             f"(command line: --allow {full})",
         )
     return full

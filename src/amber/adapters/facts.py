@@ -6,6 +6,7 @@ copies) and integers. Called by `adapters.rules`; a path that leads nowhere rais
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from amber.adapters.arrays import numpy_dtype, view
 from amber.tree import nodes
+from amber.tree.codec import encode_node
 from amber.tree.nodes import Tree
 from amber.vocabulary import scalars
 from amber.vocabulary.terms import EACH, Path
@@ -208,27 +210,30 @@ class Facts:
         return _kind(node), name if isinstance(name, str) else ""
 
     def integers(self, items: list[Item]) -> Array | None:
-        """Return the values of `int` nodes; None where an item is anything else."""
+        """Return the values of integer scalars; None where an item is anything else."""
         table = self.tree.nodes
-        if not all(type(item) is int and type(table[item]) is nodes.Int for item in items):
-            return None
-        values = [table[item].value for item in items]  # type: ignore[index,union-attr]
-        return np.array(values, dtype=np.int64) if all(type(value) is int for value in values) else None
+        values: list[int] = []
+        for item in items:
+            value = scalars.integer(table[item]) if type(item) is int else None
+            if value is None or not -(2**63) <= value < 2**63:
+                return None
+            values.append(value)
+        return np.array(values, dtype=np.int64)
 
-    def records(self, items: list[Item]) -> tuple[Array, Array] | None:
-        """Return structured arrays of one dtype and one dimension, joined, and their lengths; None for anything else."""
+    def joined(self, items: list[Item]) -> tuple[Array, Array] | None:
+        """Return arrays of one dtype joined in C order, and how many elements each has; None for anything else."""
         table, tensors = self.tree.nodes, self.tree.tensors
         first: str | int | None = None
         parts: list[memoryview] = []
         sizes: list[int] = []
         for item in items:
             node = table[item] if type(item) is int else None
-            if type(node) is not nodes.Array or len(node.shape) != 1 or isinstance(node.dtype, str):
+            if type(node) is not nodes.Array or node.order != "C":
                 return None
             first = node.dtype if first is None else first
             if node.dtype != first:
                 return None
-            sizes.append(node.shape[0])
+            sizes.append(math.prod(node.shape))
             if node.tensor is not None:
                 parts.append(tensors[node.tensor].data)
         if first is None:
@@ -241,7 +246,7 @@ class Facts:
         if isinstance(item, np.ndarray):
             return item.shape
         node = self.tree.nodes[item]
-        if isinstance(node, nodes.Array | nodes.ObjectArray):
+        if type(node) is nodes.Array or type(node) is nodes.ObjectArray:
             return tuple(node.shape)
         if isinstance(node, nodes.Strings):
             return (len(self.tree.strings[node.column]),)
@@ -283,6 +288,48 @@ class Facts:
             raise _Nowhere("not a table with rows")
         found: Array = self.elements(item).reshape(shape).max(axis=0)
         return found
+
+    def sortable(self, item: Item) -> Array:
+        """Return the numbers or times of an item without the NaN or NaT at its end; nothing of text and objects."""
+        array = item if isinstance(item, np.ndarray) else None
+        if array is None and isinstance(node := self.tree.nodes[item], nodes.Array):  # type: ignore[index]
+            array = self.array(item, node)  # type: ignore[arg-type]
+        if array is not None and array.dtype.kind in "USVOc":
+            return np.zeros(0, np.int64)
+        if array is None:
+            node = self.tree.nodes[item]  # type: ignore[index]
+            if isinstance(node, nodes.ObjectArray | nodes.Strings | nodes.NoneNode):
+                return np.zeros(0, np.int64)
+            array = self.elements(item)
+        array = array.reshape(-1)
+        missing = np.isnat(array) if array.dtype.kind in "mM" else np.isnan(array) if array.dtype.kind == "f" else None
+        if missing is not None and len(array):
+            array = array[: len(array) - int(np.argmin(missing[::-1]))] if not missing.all() else array[:0]
+        return array.astype(np.int64) if array.dtype.kind in "mM" else array
+
+    def hashables(self, item: Item) -> list[Any]:
+        """Return the elements of an item as Python numbers, bools and strings, equal exactly where Python's are."""
+        if isinstance(item, np.ndarray):
+            if item.dtype.kind not in "biufUS":
+                raise _Nowhere(f"dtype {item.dtype} cannot be compared")
+            found: list[Any] = item.reshape(-1).tolist()
+            return found
+        node = self.tree.nodes[item]
+        if isinstance(node, nodes.Array):
+            return self.hashables(self.array(item, node))
+        if isinstance(node, nodes.Numbers):
+            return self.hashables(self.column(node))
+        if isinstance(node, nodes.Strings):
+            return self.tree.strings[node.column]
+        if isinstance(node, nodes.ObjectArray) and isinstance(node.items, int):
+            return self.hashables(node.items)
+        if isinstance(node, nodes.List | nodes.Tuple | nodes.ObjectArray):
+            inside = node.items if isinstance(node.items, list) else []
+            return [value for each in inside for value in self.hashables(each)]
+        for value in (scalars.boolean(node), scalars.number(node), scalars.text(node)):
+            if value is not None:
+                return [value]
+        return [encode_node(node)]
 
     def _gathered(self, indices: Sequence[int]) -> Array:
         table = self.tree.nodes

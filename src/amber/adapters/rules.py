@@ -111,6 +111,9 @@ class Batch:
         items, counts = self.facts.find(path, self.objects)
         if counts is None and len(items) > 1 and (values := self.facts.integers(items)) is not None:
             return Ragged(values, None)
+        joined = self.facts.joined(items)
+        if joined is not None and joined[0].dtype.kind in "biuf":
+            return _ragged(*joined, counts)
         arrays, counts = self.facts.ask(path, self.objects, self.facts.elements)
         return _ragged(*_joined(arrays), counts)
 
@@ -122,7 +125,7 @@ class Batch:
         parent = tuple(steps)
         if parent not in self._records:
             items, counts = self.facts.find(terms.Path(parent, path.text), self.objects)
-            joined = self.facts.records(items)
+            joined = self.facts.joined(items)
             self._records[parent] = None if joined is None else _ragged(*joined, counts)
         found = self._records[parent]
         if found is None or field not in (found.values.dtype.names or ()) or found.values.dtype[field].shape:
@@ -151,19 +154,20 @@ class Batch:
         return Ragged(np.array(answers, dtype=np.int64), None if counts is None else np.array(counts, dtype=np.int64))
 
     def _reduced(self, function: str, path: terms.Path) -> Ragged | None:
-        """Return sums or extremes of many small fields at once; None where each must be looked at."""
-        found = self._field(path) if len(path.steps) > 1 else None
-        if found is None or found.items is None or found.values.dtype.itemsize > 4 or not (found.items > 0).all():
+        """Return sums or extremes of many items at once; None where each must be looked at."""
+        found = self.elements(path)
+        if found.items is None or len(found.items) < 2 or not (found.items > 0).all():
             return None
-        if found.values.dtype.kind not in "biu":
+        values = _widened(found.values)
+        if values.dtype.kind == "f":
             return None
-        values = found.values.astype(np.int64)
+        largest = max(abs(int(values.min())), abs(int(values.max())))
+        if largest * int(found.items.max()) >= _HUGE:
+            return None
         answers = _REDUCTIONS[function].reduceat(values, np.cumsum(found.items) - found.items)
-        counts = None
-        if found.counts is not None and len(found.items) != len(self.objects):
-            ends = np.searchsorted(np.cumsum(found.items), np.cumsum(found.counts), side="left") + 1
-            counts = np.diff(ends, prepend=0)
-        return Ragged(answers, counts)
+        if len(found.items) == len(self.objects):
+            return Ragged(answers, None)
+        return Ragged(answers, np.array([len(found.items)])) if len(self.objects) == 1 else None
 
     def mask(self, where: tuple[str, str, int], counts: Array | None) -> Array:
         """Return at which positions a `where` is true."""
@@ -214,6 +218,9 @@ class Batch:
         kept: Array | None = None
         if rule.where is not None:
             kept = self.mask(rule.where, found.counts)
+        if rule.start is not None:
+            late = _places(found) >= np.repeat(self.bound(rule.start), _sizes(found))
+            kept = late if kept is None else kept & late
         bounds = [
             (operator, self.bound(bound))
             for bound, operator in ((rule.min, ">="), (rule.max, "<="), (rule.below, "<"))
@@ -238,6 +245,9 @@ class Batch:
 
     def increasing(self, rule: entries.Increasing) -> Wrong:
         """Compare each element with the one before it, and the ends with what they must be."""
+        if rule.loose:
+            yield from self.loosely_increasing(rule)
+            return
         found = self.elements(terms.path(rule.of))
         sizes = _sizes(found)
         ends = np.cumsum(sizes)
@@ -256,13 +266,25 @@ class Batch:
                 if sizes[position] == 0 or values[places[position]] != wanted[position]:
                     yield position, f"{rule.of} does not start or end at {wanted[position]}"
 
+    def loosely_increasing(self, rule: entries.Increasing) -> Wrong:
+        """Compare neighbours within each item that holds numbers or times."""
+        columns, counts = self.facts.ask(terms.path(rule.of), self.objects, self.facts.sortable)
+        owners = range(len(columns)) if counts is None else np.repeat(np.arange(len(counts)), counts).tolist()
+        for position, column in zip(owners, columns, strict=True):
+            later, earlier = column[1:], column[:-1]
+            if not (later > earlier if rule.strict else later >= earlier).all():
+                yield position, f"{rule.of} is not sorted"
+
     def distinct(self, rule: entries.Distinct) -> Wrong:
         """Look for an element that occurs twice."""
-        found = self.elements(terms.path(rule.of))
-        ends = np.cumsum(_sizes(found))
-        for position, end in enumerate(ends):
-            part = found.values[end - _sizes(found)[position] : end]
-            if len(np.unique(part)) != len(part):
+        path = terms.path(rule.of)
+        items, counts = self.facts.ask(path, self.objects, self.facts.hashables)
+        if counts is None:
+            counts = [1] * len(items)
+        ends = np.cumsum(counts).tolist()
+        for position, (count, end) in enumerate(zip(counts, ends, strict=True)):
+            inside = [value for item in items[end - count : end] for value in item]
+            if len(set(inside)) != len(inside):
                 yield position, f"{rule.of} holds an element twice"
 
     def finite(self, rule: entries.Finite) -> Wrong:
@@ -436,6 +458,12 @@ def _grouped(sizes: Array, counts: list[int]) -> Array:
     ends = np.cumsum(counts)
     grouped: Array = total[ends] - total[ends - np.array(counts, dtype=np.int64)]
     return grouped
+
+
+def _places(found: Ragged) -> Array:
+    """Return the position of each value among those of its object."""
+    sizes = _sizes(found)
+    return np.arange(len(found.values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
 
 
 def _sizes(found: Ragged) -> Array:

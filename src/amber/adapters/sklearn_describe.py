@@ -69,7 +69,8 @@ def _is_fitted(obj: Any) -> bool:
     try:
         check_is_fitted(obj)
     except NotFittedError:
-        return False
+        # before 1.6 some transformers without a state say so with a tag that check_is_fitted does not ask
+        return not hasattr(obj, "__sklearn_tags__") and bool(obj._get_tags()["stateless"])
     except (TypeError, AttributeError):  # a class, or a meta-estimator without its estimator
         return True
     return True

@@ -92,6 +92,7 @@ class _Recorder:
         self.training_rows = holds_training_rows(parts)
         self.cost = call_cost(parts)
         self.words = words_of(model)
+        self.known = known_categories(model)
         self.tolerance = tolerance
         self.methods = available(model)
         self.unrepeatable: set[str] = set()
@@ -135,14 +136,14 @@ class _Recorder:
         if rows.count(X) == 0:
             raise UsageError("sample-empty", "the sample has no rows", where="sample", hint="pass at least one row")
         if mode == "synthetic":
-            return redrawn(X, Draw(min(SYNTHETIC_ROWS, max(rows.count(X), 16)), self.words)), True, X
+            return redrawn(X, Draw(min(SYNTHETIC_ROWS, max(rows.count(X), 16)), self.words, self.known)), True, X
         hidden = _hidden(X, mask)
         candidates = rows.take(X, choose.candidates(X))
         if hidden == "all":
-            return redrawn(X, Draw(min(SYNTHETIC_ROWS, rows.count(candidates)), self.words)), True, X
+            return redrawn(X, Draw(min(SYNTHETIC_ROWS, rows.count(candidates)), self.words, self.known)), True, X
         drawn = candidates
         if hidden:
-            drawn = redrawn(candidates, Draw(rows.count(candidates), self.words), list(hidden))
+            drawn = redrawn(candidates, Draw(rows.count(candidates), self.words, self.known), list(hidden))
         chosen = choose.choose(drawn, self._labels(drawn))
         return rows.take(drawn, chosen), False, X
 
@@ -426,7 +427,7 @@ class _Recorder:
             whole if summarised and rows.form(whole) == rows.form(live.X) else live.X,
             summarised=summarised,
             masked=mask,
-            categories=known_categories(self.model),
+            categories=self.known,
             gaps=gaps,
         )
         outputs = describe_outputs(self.model, groups[0].answers)

@@ -7,7 +7,7 @@ least five rows share, or that the model itself holds. Columns are drawn indepen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,19 @@ class Draw:
     Args:
         count: Rows to draw.
         words: Words of the model's own vocabulary, free to be shown.
+        known: Values that the model's own encoders hold, by position of the column; they are in the model anyway.
     """
 
-    def __init__(self, count: int, words: Sequence[str] = (), seed: int = 20_240_229) -> None:
+    def __init__(
+        self,
+        count: int,
+        words: Sequence[str] = (),
+        known: Mapping[int, Sequence[Any]] | None = None,
+        seed: int = 20_240_229,
+    ) -> None:
         self.count = count
         self.words = list(words)
+        self.known = dict(known or {})
         self.random = np.random.RandomState(seed)
 
     def number(self, values: Any) -> Any:
@@ -143,7 +151,7 @@ def _frame(X: Any, draw: Draw, only: Sequence[Any] | None) -> Any:
     for position, label in enumerate(X.columns):
         series = X.iloc[:, position]
         if only is None or label in only:
-            parts.append(_series(series, draw))
+            parts.append(_series(series, draw, position))
         else:
             parts.append(rows.cycled(series, draw.count).reset_index(drop=True))
     frame = pandas.DataFrame(dict(enumerate(parts)), index=pandas.RangeIndex(draw.count))
@@ -155,7 +163,7 @@ def _frame(X: Any, draw: Draw, only: Sequence[Any] | None) -> Any:
     return frame
 
 
-def _series(series: Any, draw: Draw) -> Any:
+def _series(series: Any, draw: Draw, position: int = 0) -> Any:
     pandas = cells.pandas_module()
     dtype = series.dtype
     kind = getattr(dtype, "kind", "O")
@@ -181,11 +189,15 @@ def _series(series: Any, draw: Draw) -> Any:
         return pandas.Series(
             pandas.Categorical(drawn_values, categories=pandas.Index(known, dtype=dtype.categories.dtype), ordered=dtype.ordered)
         )
-    drawn_items: list[Any] = draw.texts(items) if is_free_text(items) else draw.values(items)
+    drawn_items: list[Any] = _drawn(items, draw, position)
     if dtype == object and items and all(isinstance(v, int | float | None) for v in items):
         numbers = np.array([np.nan if v is None else float(v) for v in items])
         drawn_items = draw.number(numbers).tolist()
     return pandas.Series(drawn_items, index=index, dtype=dtype)
+
+
+def _drawn(items: Sequence[Any], draw: Draw, position: int) -> list[Any]:
+    return list(draw.texts(items)) if is_free_text(items) else draw.values(items, draw.known.get(position, ()))
 
 
 def _zoned(pandas: Any, ticks: Any, dtype: Any) -> Any:
@@ -215,7 +227,7 @@ def _array(X: Any, draw: Draw, only: Sequence[Any] | None) -> Any:
             parts.append(cast(draw.number(values.astype(np.int64)), np.dtype(np.int64)).astype(values.dtype))
         else:
             items = values.tolist()
-            drawn: list[Any] = draw.texts(items) if is_free_text(items) else draw.values(items)
+            drawn: list[Any] = _drawn(items, draw, position)
             if items and all(isinstance(v, int | float | None) and not isinstance(v, bool) for v in items):
                 drawn = draw.number(np.array([np.nan if v is None else float(v) for v in items])).tolist()
             column = np.empty(draw.count, dtype=object)
@@ -257,13 +269,13 @@ def _list(X: list[Any], draw: Draw, only: Sequence[Any] | None) -> list[Any]:
     if X and all(isinstance(row, dict) for row in X):
         return _records(X, draw, only)
     if all(isinstance(row, str) or row is None for row in X):
-        return list(draw.texts(X)) if is_free_text(X) else draw.values(X)
+        return _drawn(X, draw, 0)
     if all(isinstance(row, list | tuple | set | frozenset) for row in X):
         items = [item for row in X for item in row]
         if all(isinstance(item, int | float) for item in items) and len({len(row) for row in X}) == 1:
             return [type(X[0])(row) for row in _array(np.array(X, dtype=np.float64), draw, None).tolist()]
         sizes = np.array([len(row) for row in X])
-        flat = Draw(int(sizes.sum()), draw.words, seed=3).values(items)
+        flat = Draw(int(sizes.sum()), draw.words, seed=3).values(items, draw.known.get(0, ()))
         ends = np.cumsum([0, *sizes.tolist()])
         drawn = [type(X[0])(flat[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)]
         return rows.cycled(drawn, draw.count) if drawn else []

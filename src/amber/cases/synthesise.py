@@ -101,6 +101,9 @@ def known_categories(model: Any) -> dict[int, list[Any]]:
     """Return the values that encoders at the front know, by position of the input column."""
     front = front_of(model)
     wide = _width(model) or _width(front)
+    classes = attribute(front, "classes_")
+    if not wide and getattr(classes, "ndim", 0) == 1:
+        return {0: classes.tolist()}
     try:
         known = _knowledge(model, front, wide) if wide else {}
     except Exception:

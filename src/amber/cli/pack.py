@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from amber.cli import render
 from amber.cli.commands import Command
+from amber.cli.options import as_json
 
 
 @click.command(
@@ -20,9 +23,11 @@ from amber.cli.commands import Command
 @click.argument("directory", metavar="DIR")
 @click.argument("file")
 @click.option("--id", "wanted", metavar="ID", help="Write nothing unless the folder has this id.")
-def command(directory: str, file: str, wanted: str | None) -> int:
+@as_json
+def command(directory: str, file: str, wanted: str | None, as_json: bool) -> int:
     """Write a folder as an artifact, and print its id. Every member is checked first."""
     from amber.vault.pack import pack
 
-    render.out(pack(directory, file, id=wanted))
+    identity = pack(directory, file, id=wanted)
+    render.out(json.dumps({"id": identity, "file": file}, indent=2) if as_json else identity)
     return 0

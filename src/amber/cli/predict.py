@@ -72,7 +72,9 @@ def command(
 
     csv.field_size_limit(_CELL_CHARS)
     missing = frozenset(wishes.pop("missing"))
-    with render.progress("predict") as progress:
+    # a bar between the lines of the predictions would help nobody
+    apart = output not in (None, "-") or not sys.stdout.isatty()
+    with render.progress("predict", wanted=apart) as progress:
         done = predict_file(
             file,
             sys.stdin.buffer if input == "-" else input,

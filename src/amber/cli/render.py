@@ -160,9 +160,9 @@ def _quiet(share: float | None, rows: int) -> None:
 
 
 @contextmanager
-def progress(label: str) -> Iterator[Progress]:
+def progress(label: str, *, wanted: bool = True) -> Iterator[Progress]:
     """Show a progress bar on stderr while the block runs, on a terminal only; on a pipe this is silent."""
-    bar = _bar() if sys.stderr.isatty() and colours(sys.stderr) else None
+    bar = _bar() if wanted and sys.stderr.isatty() and colours(sys.stderr) else None
     if bar is None:
         yield _quiet
         return

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from amber.cli import render
 from amber.cli.commands import Command
+from amber.cli.options import as_json
 
 
 @click.command(
@@ -16,12 +19,14 @@ from amber.cli.commands import Command
 )
 @click.argument("file")
 @click.argument("directory", metavar="DIR")
-def command(file: str, directory: str) -> int:
+@as_json
+def command(file: str, directory: str, as_json: bool) -> int:
     """Write the members of an artifact as a folder, and print its id.
 
     `amber pack` makes the same file of it again, byte for byte.
     """
     from amber.vault.pack import unpack
 
-    render.out(unpack(file, directory))
+    identity = unpack(file, directory)
+    render.out(json.dumps({"id": identity, "directory": directory}, indent=2) if as_json else identity)
     return 0

@@ -249,6 +249,9 @@ class _Checker:
 
     def distinct(self, indices: Iterable[int]) -> None:
         """Keys that Python holds for equal (1, 1.0 and true) would silently become one."""
+        indices = list(indices)
+        if (crowded := keys.first_crowded(self.tree.nodes, indices)) is not None:
+            raise self.fail("key-invalid", f"node {crowded} has the hash of {keys.MAX_ALIKE} other keys")
         duplicate = keys.first_duplicate(self.tree.nodes, indices)
         if duplicate is not None:
             raise self.fail("key-duplicate", f"node {duplicate} equals another key")

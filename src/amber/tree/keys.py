@@ -10,6 +10,7 @@ from typing import Literal
 from amber.tree import nodes
 from amber.tree.nodes import AnyNode
 
+MAX_ALIKE = 64  # keys of one dict, or elements of one set, with one hash
 _WHOLE: dict[int, Literal["Q", "I", "H", "B"]] = {8: "Q", 4: "I", 2: "H", 1: "B"}
 _FORMS = {
     "|b1": "?", "|i1": "b", "|u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q",
@@ -29,6 +30,33 @@ def first_duplicate(table: list[AnyNode], indices: Iterable[int]) -> int | None:
             return index
         seen.add(value)
     return None
+
+
+def first_crowded(table: list[AnyNode], indices: Iterable[int]) -> int | None:
+    """Return the index of a key that has the hash of 64 others, None where there is none.
+
+    Strings hash by a secret; numbers of 64 bits have few with one hash; but tuples and complex numbers with one hash
+    can be had in any number, and a dict of 100 000 of them takes minutes to build.
+    """
+    counts: dict[int, int] = {}
+    for index in indices:
+        node = table[index]
+        if isinstance(node, nodes.Tuple):
+            code = hash(tuple(_plain(table[item]) for item in node.items))
+        elif isinstance(node, nodes.Complex | nodes.Scalar):
+            code = hash(_plain(node))
+        else:
+            continue
+        counts[code] = counts.get(code, 0) + 1
+        if counts[code] > MAX_ALIKE:
+            return index
+    return None
+
+
+def _plain(node: AnyNode) -> Hashable:
+    """Return a value that hashes like the Python object where that hash can be foreseen."""
+    found = _scalar(node)
+    return found[1] if isinstance(found, tuple) and found[0] == "number" else found
 
 
 def first_duplicate_number(data: memoryview, dtype: str, width: int) -> bool:

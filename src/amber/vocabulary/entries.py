@@ -154,7 +154,8 @@ class HasShape(Rule, tag_field="rule", tag="shape", forbid_unknown_fields=True):
 class Within(Rule, tag_field="rule", tag="within", forbid_unknown_fields=True):
     """Every element at path `of` is >= `min`, <= `max`, < `below`, or one of `also`; code `index-out-of-range`.
 
-    `where`: [path, comparison, integer] keeps only the elements at whose position this holds. NaN never passes.
+    `where`: [path, comparison, integer] keeps only the elements at whose position this holds; `start` only those from
+    this position on. NaN never passes.
     """
 
     of: str
@@ -163,13 +164,19 @@ class Within(Rule, tag_field="rule", tag="within", forbid_unknown_fields=True):
     below: str | int | None = None
     also: list[int] = []
     where: tuple[str, str, int] | None = None
+    start: str | int | None = None
 
 
 class Increasing(Rule, tag_field="rule", tag="increasing", forbid_unknown_fields=True):
-    """Elements never decrease (`strict`: always grow), start at `first`, end at `last`; code `not-increasing`."""
+    """Elements never decrease (`strict`: always grow), start at `first`, end at `last`; code `not-increasing`.
+
+    With `loose`, each item at the path is looked at for itself: text and objects are passed over, times count as
+    integers, NaN and NaT may stand at the end.
+    """
 
     of: str
     strict: bool = False
+    loose: bool = False
     first: str | int | None = None
     last: str | int | None = None
 
@@ -190,7 +197,7 @@ class BinaryTree(Rule, tag_field="rule", tag="binary-tree", forbid_unknown_field
 
 
 class Distinct(Rule, tag_field="rule", tag="distinct", forbid_unknown_fields=True):
-    """No two elements at path `of` are equal; code `not-distinct`."""
+    """No two elements at path `of` are equal; code `not-distinct`. Elements may be numbers, bools and text."""
 
     of: str
 

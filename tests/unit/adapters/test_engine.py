@@ -248,7 +248,7 @@ def test_an_own_class_is_refused_with_the_line_to_write(package: Any) -> None:
     with pytest.raises(SaveError) as caught:
         take([package.Scaler(3.0)])
     assert caught.value.code == "name-not-allowed"
-    assert "Policy(allow=['ownpkg.text.Scaler'])" in caught.value.hint
+    assert 'Policy(allow=["ownpkg.text.Scaler"])' in caught.value.hint
     assert "--allow ownpkg.text.Scaler" in caught.value.hint
 
 

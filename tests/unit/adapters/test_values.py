@@ -198,6 +198,14 @@ def test_within_looks_only_where_it_is_asked_to() -> None:
     assert [problem.code for problem in check(rule, state)] == ["shape-mismatch"]
 
 
+def test_within_from_a_position_on() -> None:
+    rule = {"rule": "within", "of": "x", "min": 1, "start": "n // 2"}
+    assert check(rule, {"n": 4, "x": np.array([0, 0, 1, 1])}, {"n": 0, "x": np.array([1])}) == []
+    assert places(rule, {"n": 4, "x": np.array([0, 0, 1, 1])}, {"n": 4, "x": np.array([0, 0, 1, 0])}) == [
+        ("index-out-of-range", "[1].x")
+    ]
+
+
 def test_within_on_every_width_of_integer() -> None:
     for dtype in ("|u1", "|i1", "<u2", ">i2", "<u4", ">u8", "<i8", "<f4", "|b1"):
         state = {"x": np.array([0, 1], dtype)}
@@ -231,6 +239,27 @@ def test_distinct_and_finite() -> None:
     ]
     assert check({"rule": "finite", "of": "x"}, {"x": np.array([1.0])}) == []
     assert places({"rule": "finite", "of": "x"}, {"x": np.array([1.0, np.inf])}) == [("not-finite", "[0].x")]
+
+
+def test_loosely_increasing() -> None:
+    rule = {"rule": "increasing", "of": "x[*]", "strict": True, "loose": True}
+    good = [
+        np.array([1.0, 2.0, np.nan]), np.array([3, 4]), np.array(["b", "a"]), np.array([False, True]), None,
+        np.array(["2020-01-01", "2021-01-01", "NaT"], "<M8[D]"), np.array([np.nan]), np.array([2.0]), np.zeros(0),
+    ]  # fmt: skip
+    assert check(rule, {"x": good}) == []
+    for bad in ([2, 1], [1, 1], [1.0, np.nan, 2.0], [True, False]):
+        assert places(rule, {"x": good}, {"x": [np.array(bad)]}) == [("not-increasing", "[1].x[*]")]
+    assert check(rule, {"x": [np.array(["2021-01-01", "2020-01-01"], "<M8[D]")]})
+
+
+def test_distinct_text_and_objects() -> None:
+    rule = {"rule": "distinct", "of": "x"}
+    for good in (["a", "b", 1], np.array(["a", "b"]), [1.5, 2], [[1, 2], 3]):
+        assert check(rule, {"x": good}) == []
+    for bad in (["a", "a"], np.array(["a", "a"]), [1, 1.0], [True, 1], [1, [1]]):
+        assert places(rule, {"x": bad}) == [("not-distinct", "[0].x")]
+    assert [p.code for p in check(rule, {"x": np.zeros(2, complex)})] == ["kind-mismatch"]
 
 
 def test_kinds() -> None:

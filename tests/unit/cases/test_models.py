@@ -75,7 +75,7 @@ def _arrays(model: Any) -> list[tuple[str, Any]]:
 DRIFTING = {
     "logistic": ["coef_", "intercept_", "mean_", "scale_"],
     "mixed-logistic": ["coef_", "intercept_", "mean_", "scale_", "statistics_"],
-    "pca-logistic": ["components_", "coef_", "mean_"],
+    "pca-logistic": ["components_", "coef_", "scale_"],
     "ridge": ["coef_"],
     "neighbours": ["scale_"],
     "bayes": ["theta_", "var_"],

@@ -78,7 +78,7 @@ def test_an_own_class_needs_the_same_name_at_every_verb(tmp_path: Path, monkeypa
     path, policy = tmp_path / "x.amber", amber.Policy(allow=("clippers.Clipper",))
     with pytest.raises(amber.AmberError) as caught:
         amber.save(model, path, sample=rows)
-    assert "Policy(allow=['clippers.Clipper'])" in str(caught.value)
+    assert 'Policy(allow=["clippers.Clipper"])' in str(caught.value)
     amber.save(model, path, sample=rows, policy=policy)
     with pytest.raises(amber.AmberError) as caught:
         amber.load(path)

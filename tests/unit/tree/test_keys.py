@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from amber.tree import nodes as n
-from amber.tree.keys import first_duplicate, first_duplicate_number, key_value
+from amber.tree.keys import first_crowded, first_duplicate, first_duplicate_number, key_value
 
 
 def scalar(value: Any) -> n.Scalar:
@@ -73,3 +73,41 @@ def test_zeros_are_equal_and_nans_are_not() -> None:
     nans = memoryview(struct.pack("<2d", float("nan"), float("nan")))
     assert first_duplicate_number(zeros, "<f8", 8)
     assert not first_duplicate_number(nans, "<f8", 8)
+
+
+def colliding(count: int) -> list[Any]:
+    """Tuples of two ints that CPython 3.11 to 3.13 hash alike, found by solving its formula for the second."""
+    prime1, prime2, prime5, mask = 11400714785074694791, 14029467366897019727, 2870177450012600261, 2**64 - 1
+
+    def mixed(state: int) -> int:
+        return ((state << 31 | state >> 33) & mask) * prime1 & mask
+
+    target = (mixed((mixed((prime5 + 1 * prime2) & mask) + 2 * prime2) & mask)) & mask
+    wanted = target * pow(prime1, -1, 2**64) & mask
+    before = (wanted >> 31 | wanted << 33) & mask
+    found = []
+    first = 0
+    while len(found) < count:
+        first += 1
+        second = (before - mixed((prime5 + first * prime2) & mask)) * pow(prime2, -1, 2**64) & mask
+        if second < 2**61 - 1:
+            found.append((first, second))
+    return found
+
+
+def test_keys_of_one_hash_are_found_before_they_cost_anything() -> None:
+    pairs = colliding(100)
+    assert len({hash(pair) for pair in pairs}) == 1
+    table: list[Any] = []
+    for first, second in pairs:
+        table += [n.Tuple([len(table) + 1, len(table) + 2]), n.Int(first), n.Int(second)]
+    assert first_crowded(table, range(0, 300, 3)) == 64 * 3
+    assert first_crowded(table, range(0, 64 * 3, 3)) is None
+    numbers: list[Any] = [n.Complex(repr(float(10**12 - 1000003 * k)), repr(float(k))) for k in range(1, 101)]
+    assert first_crowded(numbers, range(100)) == 64
+
+
+def test_ordinary_keys_are_not_crowded() -> None:
+    table: list[Any] = [n.Int(value) for value in range(1000)] + [n.Str(str(value)) for value in range(1000)]
+    table += [n.Tuple([value, 999 - value]) for value in range(1000)]
+    assert first_crowded(table, range(3000)) is None

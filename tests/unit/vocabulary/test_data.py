@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
+import re
 import subprocess
 import sys
 from functools import cache
@@ -64,7 +66,7 @@ def paths_of(rule: Any) -> list[terms.Path]:
         return [*found, *terms.paths_of(compared.left), *terms.paths_of(compared.right)]
     texts = [getattr(rule, name, "") for name in ("of", "left", "right", "leaf")]
     found += [terms.path(text) for text in texts if text]
-    bounds = [getattr(rule, name, None) for name in ("min", "max", "below", "first", "last", "depth")]
+    bounds = [getattr(rule, name, None) for name in ("min", "max", "below", "start", "first", "last", "depth")]
     bounds += [dim for dim in getattr(rule, "dims", []) if dim != "*"]
     where = getattr(rule, "where", None)
     bounds += [where[0]] if where else []
@@ -81,14 +83,25 @@ def test_special_states_have_an_adapter(name: str) -> None:
         assert found.state in adapter(found.library).specials
 
 
-def test_named_limits_exist() -> None:
+def bounds_in(value: Any) -> set[str]:
+    """Every name of a limit in a piece of the data."""
+    if isinstance(value, list):
+        return {name for each in value for name in bounds_in(each)}
+    if not isinstance(value, dict):
+        return set()
+    named = {value[key] for key in ("min", "max", "max_chars") if "is" in value and isinstance(value.get(key), str)}
+    return named | {name for each in value.values() for name in bounds_in(each)}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_named_limits_exist(path: Path) -> None:
     limits = set(Limits.__dataclass_fields__)
-    for path in FILES:
-        text = path.read_text()
-        for word in text.split('"max":"')[1:]:
-            bound = word.split('"', 1)[0]
-            if bound.isidentifier() and bound in ("jobs", "verbosity", "ngram", "components", "iterations"):
-                assert bound in limits
+    text = path.read_text()
+    assert bounds_in(json.loads(text)) <= limits
+    assert set(re.findall(r"limit\((\w+)\)", text)) <= limits
+
+
+def test_the_global_generator_can_be_linked_to() -> None:
     assert KNOWN.has_link("rng.global")
 
 
