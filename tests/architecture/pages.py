@@ -68,9 +68,7 @@ def run_page(page: Path, folder: Path) -> int:
 
 def run_command(command: list[str], folder: Path, where: str) -> None:
     if command[0] == "make":
-        done = subprocess.run(
-            ["make", "-n", *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(["make", "-n", *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{where}\n{done.stderr}"
         return
     assert command[0] == "amber", f"{where}: {command[0]} is not known to this test"

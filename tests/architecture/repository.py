@@ -71,9 +71,7 @@ class Ran:
 
 def python(code: str, *argv: str, cwd: Path, path: str = "") -> Ran:
     """Run `code` in a fresh interpreter with `argv` as its arguments, away from the repository."""
-    env = {
-        key: value for key, value in os.environ.items() if not key.startswith(("COV_", "PYTEST_", "COVERAGE"))
-    }
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("COV_", "PYTEST_", "COVERAGE"))}
     env |= {"PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE.parent), path])), "COLUMNS": "80"}
     env |= {"PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(

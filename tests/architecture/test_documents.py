@@ -33,9 +33,7 @@ def test_no_page_with_blocks_is_left_out() -> None:
 
 def test_the_reference_pages_are_up_to_date() -> None:
     script = ROOT / "scripts" / "write_reference.py"
-    done = subprocess.run(
-        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -81,9 +79,7 @@ def test_changelog_speaks_of_this_version() -> None:
 def test_no_file_of_the_house_names_a_package_host() -> None:
     house = ["pyproject.toml", "Makefile", ".ci/run", "requirements-oldest.txt", ".github/workflows/ci.yml"]
     for name in house:
-        assert not re.search(r"https?://|index-url|find-links", (ROOT / name).read_text(encoding="utf-8")), (
-            name
-        )
+        assert not re.search(r"https?://|index-url|find-links", (ROOT / name).read_text(encoding="utf-8")), name
 
 
 @pytest.mark.slow

@@ -29,11 +29,7 @@ def test_there_are_modules() -> None:
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:
-    parts = {
-        path.stem.lstrip("_")
-        for path in (PACKAGE, *PACKAGE.rglob("*"))
-        if path.suffix == ".py" or path.is_dir()
-    }
+    parts = {path.stem.lstrip("_") for path in (PACKAGE, *PACKAGE.rglob("*")) if path.suffix == ".py" or path.is_dir()}
     assert not parts & FORBIDDEN_NAMES
 
 
@@ -103,12 +99,8 @@ def imported(tree: ast.AST) -> set[str]:
 def declared() -> tuple[set[str], set[str]]:
     """Names of the core's dependencies, and of all extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [
-        line for name, lines in project["optional-dependencies"].items() if name != "all" for line in lines
-    ]
-    return {line.partition(">")[0] for line in project["dependencies"]}, {
-        line.partition(">")[0] for line in extras
-    }
+    extras = [line for name, lines in project["optional-dependencies"].items() if name != "all" for line in lines]
+    return {line.partition(">")[0] for line in project["dependencies"]}, {line.partition(">")[0] for line in extras}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)

@@ -21,9 +21,7 @@ def tops(names: list[str]) -> set[str]:
 def foreign(names: list[str]) -> set[str]:
     """Packages outside the standard library, and modules of the live half."""
     live = {name for name in names if name.startswith(tuple(f"amber.{part}" for part in LIVE))}
-    return live | {
-        top for top in tops(names) if top not in sys.stdlib_module_names and not top.startswith("_")
-    }
+    return live | {top for top in tops(names) if top not in sys.stdlib_module_names and not top.startswith("_")}
 
 
 def test_import_amber_loads_the_standard_library_only(tmp_path: Path) -> None:
@@ -46,10 +44,7 @@ def test_an_inert_module_stays_inert(name: str, tmp_path: Path) -> None:
     "argv",
     [
         ("--help",),
-        *(
-            (name, "--help")
-            for name in ("inspect", "verify", "diff", "predict", "unpack", "pack", "redact", "demo")
-        ),
+        *((name, "--help") for name in ("inspect", "verify", "diff", "predict", "unpack", "pack", "redact", "demo")),
     ],
     ids=" ".join,
 )

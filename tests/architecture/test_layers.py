@@ -74,9 +74,7 @@ def test_a_breach_is_caught(copy: Path, path: str, line: str) -> None:
 
 
 def test_the_lists_here_are_the_lists_of_the_contracts() -> None:
-    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
-        "contracts"
-    ]
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
     layers = {part.strip() for line in rules[0]["layers"] for part in line.split("|")}
     assert layers == {*INERT, *LIVE, "cli"}
     assert set(rules[1]["source_modules"]) == {f"amber.{name}" for name in INERT}

@@ -64,9 +64,7 @@ def test_the_oldest_environment_is_inside_what_the_extras_allow() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = [line for extra in project["optional-dependencies"].values() for line in extra if ">=" in line]
     floors = dict(line.split(">=") for line in lines)
-    pins = re.findall(
-        r"^([a-z-]+)==([0-9.]+)$", (ROOT / "requirements-oldest.txt").read_text("utf-8"), re.MULTILINE
-    )
+    pins = re.findall(r"^([a-z-]+)==([0-9.]+)$", (ROOT / "requirements-oldest.txt").read_text("utf-8"), re.MULTILINE)
     assert {"numpy", "scipy", "scikit-learn", "pandas"} == {name for name, _ in pins}
 
     def number(text: str) -> tuple[int, ...]:

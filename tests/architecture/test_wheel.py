@@ -20,9 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 def call(*argv: object, cwd: Path) -> str:
     # The index is whatever the machine is configured for; nothing here names one.
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run(
-        [str(item) for item in argv], cwd=cwd, env=env, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([str(item) for item in argv], cwd=cwd, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{argv}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

@@ -439,7 +439,7 @@ ENCODERS = [
 
 @pytest.mark.parametrize(("name", "attribute", "value", "code"), ENCODERS)
 def test_matrices_built_from_stored_numbers(name: str, attribute: str, value: Any, code: str) -> None:
-    value = nodes.Dict([]) if value == {} else value
+    value = nodes.Dict([]) if isinstance(value, dict) else value
     assert code in codes(with_attribute(taken(name), "", attribute, value))
 
 

@@ -15,7 +15,9 @@ def test_strings_of_a_file_cannot_paint_the_terminal() -> None:
 
 def test_an_error_says_what_where_and_what_to_do() -> None:
     problems = tuple(Problem("type-unknown", f"steps[{i}]", "os.system") for i in range(30))
-    error = FormatError("type-unknown", "30 problems", where="model/tree.json", hint="do not open it", problems=problems)
+    error = FormatError(
+        "type-unknown", "30 problems", where="model/tree.json", hint="do not open it", problems=problems
+    )
     text = str(error)
     for part in ("model/tree.json", "30 problems", "do not open it", "[type-unknown]", "steps[0]", "and 10 more"):
         assert part in text

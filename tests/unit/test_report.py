@@ -49,7 +49,11 @@ def test_exit_codes_and_refusal() -> None:
 def report() -> Report:
     finding = Finding("label-flipped", "predict", "g000", 3, "1", "0", "2 ulp", 1, 40, "steps[0]", "numpy 1 -> 2")
     return Report(
-        "drifted", "label-flipped", steps=tuple(Step(n, "passed") for n in STEPS), findings=(finding,), name="x\x1b[31m\u202e"
+        "drifted",
+        "label-flipped",
+        steps=tuple(Step(n, "passed") for n in STEPS),
+        findings=(finding,),
+        name="x\x1b[31m\u202e",
     )
 
 

@@ -25,6 +25,9 @@ Item = int | Array
 """The index of a node, or an array (a field, a column, an element)."""
 
 
+_SMALL = 512  # elements of an array on average, below which joining whole records is cheaper than field by field
+
+
 class Missing(Exception):  # noqa: N818 - an answer, not an error: it never leaves the evaluator
     """A path that some objects do not have, or that leads to something of another kind."""
 
@@ -219,6 +222,23 @@ class Facts:
                 return None
             values.append(value)
         return np.array(values, dtype=np.int64)
+
+    def records(self, items: list[Item]) -> tuple[list[Array], Array] | None:
+        """Return one-dimensional structured arrays of one dtype, small ones joined, and their lengths; else None."""
+        table = self.tree.nodes
+        found = [table[item] for item in items if type(item) is int]
+        if len(found) < len(items) or not all(
+            type(node) is nodes.Array and len(node.shape) == 1 and isinstance(node.dtype, int) for node in found
+        ):
+            return None
+        sizes = [node.shape[0] for node in found]  # type: ignore[union-attr]
+        if len(items) > 1 and sum(sizes) < _SMALL * len(items):
+            joined = self.joined(items)
+            return None if joined is None else ([joined[0]], joined[1])
+        if not items or len({node.dtype for node in found}) > 1:  # type: ignore[union-attr]
+            return None
+        arrays = [self.array(item, node) for item, node in zip(items, found, strict=True)]  # type: ignore[arg-type]
+        return arrays, np.array(sizes, dtype=np.int64)
 
     def joined(self, items: list[Item]) -> tuple[Array, Array] | None:
         """Return arrays of one dtype joined in C order, and how many elements each has; None for anything else."""

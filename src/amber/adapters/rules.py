@@ -70,7 +70,7 @@ class Batch:
         self.objects = objects
         self.limits = limits
         self._elements: dict[terms.Path, Ragged] = {}
-        self._records: dict[tuple[str | int, ...], Ragged | None] = {}
+        self._records: dict[tuple[str | int, ...], tuple[list[Array], Array, list[int] | None] | None] = {}
         self._masks: dict[tuple[str, str, int], Array] = {}
 
     # -- terms -------------------------------------------------------------------------------------------------
@@ -118,22 +118,24 @@ class Batch:
         return _ragged(*_joined(arrays), counts)
 
     def _field(self, path: terms.Path) -> Ragged | None:
-        """A field of structured arrays: those of all objects are joined once for all their fields."""
+        """A field of structured arrays: what the objects have is found once for all their fields."""
         *steps, field = path.steps
         if not steps or not isinstance(field, str) or field == terms.EACH:
             return None
         parent = tuple(steps)
         if parent not in self._records:
             items, counts = self.facts.find(terms.Path(parent, path.text), self.objects)
-            joined = self.facts.joined(items)
-            self._records[parent] = None if joined is None else _ragged(*joined, counts)
-        found = self._records[parent]
-        if found is None or field not in (found.values.dtype.names or ()) or found.values.dtype[field].shape:
+            found = self.facts.records(items)
+            self._records[parent] = None if found is None else (*found, counts)
+        records = self._records[parent]
+        if records is None:
             return None
-        column = found.values[field]
-        if column.dtype.kind not in "biuf":
+        parts, sizes, counts = records
+        dtype = parts[0].dtype
+        if field not in (dtype.names or ()) or dtype[field].kind not in "biuf":
             return None
-        return Ragged(np.ascontiguousarray(column), found.counts, found.items)
+        column = np.ascontiguousarray(parts[0][field]) if len(parts) == 1 else np.concatenate([p[field] for p in parts])
+        return _ragged(column, sizes, counts)
 
     def call(self, found: terms.Call) -> Ragged:
         """Return the numbers of a function."""
@@ -311,7 +313,10 @@ class Batch:
         forest = Forest(_widened(left.values), _widened(right.spread(left.counts)), sizes)
         depth = self.bound(rule.depth) if rule.depth else None
         if not forest.empty:
-            inner = forest.left != rule.leaf_mark if flags is None else flags == 0
+            if rule.leaf_mark is not None:
+                inner = self.mask((rule.left, "!=", rule.leaf_mark), left.counts)
+            else:
+                inner = flags == 0
             yield from forest.check(inner, rule.leaf_mark, depth)
         else:
             yield int(np.argmin(sizes)), "a tree without nodes"

@@ -25,6 +25,18 @@ _KINDS = {
     "density_estimator": "density",
     "transformer": "transformer",
 }
+# Before scikit-learn 1.6 these have nothing to fit and do not say so where check_is_fitted looks.
+_STATELESS = frozenset(
+    {
+        "AdditiveChi2Sampler",
+        "Binarizer",
+        "FeatureHasher",
+        "HashingVectorizer",
+        "Normalizer",
+        "PatchExtractor",
+        "SparseCoder",
+    }
+)
 
 Shown = str | int | bool | None
 
@@ -69,8 +81,7 @@ def _is_fitted(obj: Any) -> bool:
     try:
         check_is_fitted(obj)
     except NotFittedError:
-        # before 1.6 some transformers without a state say so with a tag that check_is_fitted does not ask
-        return not hasattr(obj, "__sklearn_tags__") and bool(obj._get_tags()["stateless"])
+        return type(obj).__name__ in _STATELESS
     except (TypeError, AttributeError):  # a class, or a meta-estimator without its estimator
         return True
     return True
@@ -184,7 +195,7 @@ def _collection(value: Any, depth: int) -> str:
         parts = sorted(parts)[:_ITEMS]
     if len(value) > _ITEMS:
         parts.append("...")
-    opening, closing = {list: "[]", tuple: "()"}.get(type(value), "{}")
+    opening, closing = "[]" if isinstance(value, list) else "()" if isinstance(value, tuple) else "{}"
     return opening + ", ".join(parts) + closing
 
 

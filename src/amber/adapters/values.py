@@ -23,7 +23,7 @@ from amber.vocabulary import Vocabulary, entries, scalars, terms
 from amber.vocabulary.entries import AnyRule, Entry
 
 _LAST_CODE_POINT = 0x10FFFF
-_CHUNK = 1 << 13  # elements of arrays looked at together, so that they stay in the processor's cache
+_CHUNK = 1 << 14  # elements of arrays looked at together, so that they stay in the processor's cache
 # Rules that look at sizes and single numbers: asked for all objects of a type at once, before the arrays.
 _LIGHT = (entries.Holds, entries.HasShape, entries.Kinds)
 

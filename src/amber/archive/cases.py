@@ -138,9 +138,7 @@ def _summary(answer: Answer) -> _Answer:
     )
 
 
-def decode_group(
-    group_id: str, description: memoryview | bytes, data: memoryview | bytes, limits: Limits
-) -> Group:
+def decode_group(group_id: str, description: memoryview | bytes, data: memoryview | bytes, limits: Limits) -> Group:
     """Return the group of two members, every size and every reference checked.
 
     Args:

@@ -56,11 +56,8 @@ class About:
     version: str = "0.0.0"
     metrics: Mapping[str, float] | None = None
     metadata: Mapping[str, Any] | None = None
-    card: str | os.PathLike[str] | None = None
     licence: str | None = None
     created: str | datetime | None = None
-    parent: str | None = None
-    note: str | None = None
 
 
 def save(
@@ -110,17 +107,17 @@ def save(
         UsageError: An argument is wrong.
         SourceError: The file cannot be written.
     """
-    about = About(name, version, metrics, metadata, card, licence, created)
-    rules = policy or Policy()
     from amber.adapters.build import build
     from amber.adapters.take import take
     from amber.archive.assemble import assemble
     from amber.archive.write import write_artifact
     from amber.cases.record import record
 
+    about = About(name, version, metrics, metadata, licence, created)
+    rules = policy or Policy()
     if rows not in ("keep", "synthetic"):
         raise UsageError("rows-unknown", f"rows={rows!r}", hint="'keep' or 'synthetic'")
-    card = read_card(about.card)
+    readme = read_card(card)
     description = describe(model)
     taken = take(model, rules)
     audit(taken.tree, rules)
@@ -138,7 +135,7 @@ def save(
         tolerance=tolerance,
     )
     draft = manifest_draft(about, description, versions, recorded, model_adapter(taken.tree))
-    members = assemble(draft, taken.tree, recorded.evidence, pylock, card, limits=rules.limits)
+    members = assemble(draft, taken.tree, recorded.evidence, pylock, readme, limits=rules.limits)
     size = write_artifact(path, members)
     notes = (*taken.notes, *notices, *recorded.notes)
     return Saved(os.fspath(path), size, draft.name, draft.version, recorded.evidence.rows, notes)
@@ -194,7 +191,6 @@ def manifest_draft(about: About, description: Any, versions: dict[str, str], rec
     """Return the manifest without its table of members."""
     from amber.archive import manifest as m
 
-    lineage = None if about.parent is None else m.Lineage(parent=about.parent, note=about.note)
     return m.Manifest(
         format=m.FORMAT,
         requires=[],
@@ -212,7 +208,6 @@ def manifest_draft(about: About, description: Any, versions: dict[str, str], rec
         outputs=recorded.outputs,
         batching=recorded.batching,
         created=about.created.isoformat() if isinstance(about.created, datetime) else about.created,
-        lineage=lineage,
         licence=about.licence,
     )
 
