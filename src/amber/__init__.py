@@ -5,7 +5,7 @@ load:   bytes -> archive (step 1 container, 3 manifest, 4 digests) -> tree -> au
         -> adapters (closed vocabulary) -> object -> cases (step 9: the same answers?)
 
 `save`, `load`, `verify`, `diff` build models and live in `amber.models`; `inspect`, `pack` and `unpack` never do
-and live in `amber.vault`. Importing `amber` costs the standard library only; everything else is imported when it is used.
+and live in `amber.vault`. Importing `amber` costs the standard library only; everything else is imported when used.
 """
 
 from __future__ import annotations

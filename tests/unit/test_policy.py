@@ -14,7 +14,8 @@ from amber.policy import Policy
 def test_a_file_says_the_same_as_the_constructor(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text(
-        'allow = ["mypkg.text.Scaler"]\nverdict = "equivalent"\nsigners = ["alice"]\n[limits]\nnodes = 5\nreplay_seconds = 1.5\n'
+        'allow = ["mypkg.text.Scaler"]\nverdict = "equivalent"\nsigners = ["alice"]\n'
+        "[limits]\nnodes = 5\nreplay_seconds = 1.5\n"
     )
     policy = Policy.from_file(path)
     assert policy.allow == ("mypkg.text.Scaler",)
@@ -28,11 +29,23 @@ def test_a_file_says_the_same_as_the_constructor(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "allow = 3", 'allow = "mypkg.A"', 'allow = ["mypkg.*"]', 'allow = ["Scaler"]', 'allow = ["a.b; c"]', 'alow = ["a.B"]',
-        'verdict = "fine"', "limits = 3", "[limits]\nnode = 3", "[limits]\nnodes = -1", "[limits]\nnodes = 1.5",
-        "[limits]\nnodes = true", '[limits]\nnodes = "3"', "signers = [1]", "not toml",
+        "allow = 3",
+        'allow = "mypkg.A"',
+        'allow = ["mypkg.*"]',
+        'allow = ["Scaler"]',
+        'allow = ["a.b; c"]',
+        'alow = ["a.B"]',
+        'verdict = "fine"',
+        "limits = 3",
+        "[limits]\nnode = 3",
+        "[limits]\nnodes = -1",
+        "[limits]\nnodes = 1.5",
+        "[limits]\nnodes = true",
+        '[limits]\nnodes = "3"',
+        "signers = [1]",
+        "not toml",
     ],
-)  # fmt: skip
+)
 def test_a_bad_policy_is_refused_as_a_whole(tmp_path: Path, text: str) -> None:
     path = tmp_path / "policy.toml"
     path.write_text(text)

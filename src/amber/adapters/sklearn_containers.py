@@ -15,7 +15,7 @@ class BunchState:
         """Return the pairs as one dict."""
         return {"items": dict(dict.items(obj))}
 
-    def rebuild(self, cls: type[Any], state: dict[str, Any]) -> Any:
+    def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
         """Return a Bunch with these pairs in this order."""
         return cls(**state["items"])
 
@@ -27,7 +27,7 @@ class NamedTupleState:
         """Return field name -> value."""
         return dict(obj._asdict())
 
-    def rebuild(self, cls: type[Any], state: dict[str, Any]) -> Any:
+    def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
         """Return a tuple of class `cls`; TypeError where a field is missing or unknown."""
         return cls(**state)
 
@@ -42,7 +42,7 @@ class RemainderColumnsState:
         """Return the indices and the type they were to have later. Whether the warning was shown is not data."""
         return {"data": list(obj.data), "future_dtype": obj.future_dtype}
 
-    def rebuild(self, cls: type[Any], state: dict[str, Any]) -> Any:
+    def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
         """Return the list as this version has it."""
         if cls is list:
             return list(state["data"])
@@ -59,9 +59,9 @@ class IsotonicState:
         """Return the attributes that are data."""
         return {name: value for name, value in vars(obj).items() if name != "f_"}
 
-    def rebuild(self, cls: type[Any], state: dict[str, Any]) -> Any:
+    def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
         """Return the regression with its interpolation function made anew."""
-        model = cls.__new__(cls)  # type: ignore[call-overload]
+        model = cls.__new__(cls)
         vars(model).update(state)
         if "X_thresholds_" in state and "y_thresholds_" in state:
             model._build_f(state["X_thresholds_"], state["y_thresholds_"])

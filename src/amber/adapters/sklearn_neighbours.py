@@ -25,7 +25,7 @@ class SearchTreeState:
         metric, weights = values[len(_FIRST) + _COUNTERS :]
         return {**dict(zip(_FIRST, values, strict=False)), "dist_metric": metric, "sample_weight": weights}
 
-    def rebuild(self, cls: type[Any], state: dict[str, Any]) -> Any:
+    def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
         """Return a tree, after asking the metric whether it fits the points (unpickling does not).
 
         Raises:
@@ -38,7 +38,7 @@ class SearchTreeState:
         nodes = by_field(state["node_data"], np.dtype(_kd_tree.NodeData))
         if not nodes["is_leaf"][len(nodes) // 2 :].all():  # a search would go on beyond the array
             raise ValueError("a search tree has inner nodes on its last level")
-        tree = cls.__new__(cls)  # type: ignore[call-overload]
+        tree = cls.__new__(cls)
         tree.__setstate__(
             (
                 data,
@@ -67,7 +67,7 @@ class MetricState:
             state["func"], state["kwargs"] = values[len(state) :]
         return state
 
-    def rebuild(self, cls: type[Any], state: dict[str, Any]) -> Any:
+    def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
         """Return a metric of class `cls`."""
         values: tuple[Any, ...] = (
             float(state["p"]),
@@ -76,6 +76,6 @@ class MetricState:
         )
         if "func" in state:
             values += (state["func"], state["kwargs"])
-        metric = cls.__new__(cls)  # type: ignore[call-overload]
+        metric = cls.__new__(cls)
         metric.__setstate__(values)
         return metric

@@ -232,7 +232,7 @@ def call_cost(parts: list[Any]) -> tuple[int, int]:
             shape: tuple[int, ...] = getattr(fields(part).get(name), "shape", ())
             if len(shape) == 2:
                 row += int(shape[0]) * (int(shape[1]) + 4) // 1000
-        if hasattr(part, "transform") or hasattr(part, "predict"):
+        if attribute(part, "transform") is not None or attribute(part, "predict") is not None:
             fixed += 150
         if inner_transformers(part) is not None:
             fixed += 2500

@@ -206,8 +206,7 @@ def _by_row(ratio: Any, rows: int) -> Any:
 
 def _compare_column(answer: Answer, mine: Column, theirs: Column, scale: float, tightened: Line | None) -> _Values:
     line = line_of(answer, mine, tightened)
-    plain = all(c.datatype in _NUMERIC and c.parameters.get(arrays.ITEMS) is None for c in (mine, theirs))
-    if plain:
+    if _is_plain(mine) and _is_plain(theirs):
         if (mine.datatype in _FLOATS) != (theirs.datatype in _FLOATS):
             raise _OtherKind
         if mine.parameters.get(arrays.MISSING) != theirs.parameters.get(arrays.MISSING):
@@ -219,11 +218,21 @@ def _compare_column(answer: Answer, mine: Column, theirs: Column, scale: float, 
         left, right = _numbers(mine), _numbers(theirs)
         same = (left == right) | ((left != left) & (right != right))
         return _Values(np.where(same, 0.0, np.inf), left, right)
+    if any(_is_text(one) and _is_plain(other) for one, other in ((mine, theirs), (theirs, mine))):
+        raise _OtherKind
     left, right = _elements(mine), _elements(theirs)
     if len(left) != len(right):
         raise _OtherKind
     marks = [_cell_ratio(a, b, line, scale, answer.labels) for a, b in zip(left, right, strict=True)]
     return _Values(np.array(marks), left, right)
+
+
+def _is_plain(column: Column) -> bool:
+    return column.datatype in _NUMERIC and column.parameters.get(arrays.ITEMS) is None
+
+
+def _is_text(column: Column) -> bool:
+    return column.datatype == "BYTES" and column.parameters.get(arrays.ITEMS) in (None, "str")
 
 
 def ratios(expected: Any, got: Any, line: Line, scale: float) -> Any:

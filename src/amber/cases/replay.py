@@ -76,6 +76,8 @@ class _Replayer:
         self.rows = self.knife_edge = self.replayed = self.compared = 0
         self.notes: list[str] = []
         self.clean: dict[tuple[str, str], float] = {}
+
+    def _scales(self) -> None:
         for group in self.groups:
             if group.kind in CLEAN_KINDS:
                 for answer in group.answers:
@@ -83,6 +85,10 @@ class _Replayer:
 
     def run(self, deadline: float | None) -> Replayed:
         reason = ""
+        try:
+            self._scales()
+        except CaseError as error:
+            self._found(3, Finding(error.code, "", "", None, "a recorded case", error.message))
         for group in self.groups:
             if deadline is not None and time.monotonic() >= deadline:
                 reason = "budget"
@@ -96,6 +102,9 @@ class _Replayer:
                     continue
                 reason = reason or "library-missing"
                 self.notes.append(error.message)
+            except Exception as error:  # a recorded table that a library will not build
+                said = f"{type(error).__name__}: {error}"
+                self._found(3, Finding("cases-invalid", "", group.id, None, "a recorded case", said))
         if self.level == 1 or (self.level == 0 and self.compared):
             self._steps()
         verdict: Verdict = _ORDER[self.level]
@@ -122,7 +131,7 @@ class _Replayer:
 
     def _group(self, group: Group) -> None:
         X = tables.decode(group.layout, group.inputs)
-        scales = dict(self.clean)
+        scales: dict[tuple[str, str], float] = dict(self.clean)
         for answer in group.answers:
             scale_of(answer.columns, answer.method, scales)
         recorded = {answer.method: answer for answer in group.answers}

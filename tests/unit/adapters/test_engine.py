@@ -35,16 +35,40 @@ def through_bytes(obj: Any, policy: Policy | None = None) -> Any:
 
 def plain_values() -> dict[str, Any]:
     return {
-        "none": None, "true": True, "int": 3, "big": -(2**80), "float": 0.1, "nan": float("nan"), "minus": -0.0,
-        "inf": float("-inf"), "complex": complex(1, -0.0), "str": "h\u00e9\U0001f600", "surrogate": "\ud800x",
-        "bytes": b"\x00\xff", "bytearray": bytearray(b"ab"), "ellipsis": ..., "slice": slice(None, 3, 2),
-        "range": range(5, 0, -1), "list": [1, [2]], "tuple": (1, (2,)), "set": {3, "x", (1, 2)},
-        "frozenset": frozenset({1.5}), "deque": deque([1, 2], 5), "dict": {1: "a", (1, "b"): None},
-        "ordered": OrderedDict(b=1, a=2), "default": defaultdict(None, {1: 2}), "empty": [[], (), {}, set()],
-        "words": [f"w{i}" for i in range(70)], "numbers": tuple(range(70)), "floats": [i / 3 for i in range(70)],
-        "vocabulary": {f"w{i}": i for i in range(70)}, "numpy": [np.float32(i) for i in range(70)],
-        "mixed": [*range(70), None], "bools": [True] * 70, "long": [2**70] * 70,
-    }  # fmt: skip
+        "none": None,
+        "true": True,
+        "int": 3,
+        "big": -(2**80),
+        "float": 0.1,
+        "nan": float("nan"),
+        "minus": -0.0,
+        "inf": float("-inf"),
+        "complex": complex(1, -0.0),
+        "str": "h\u00e9\U0001f600",
+        "surrogate": "\ud800x",
+        "bytes": b"\x00\xff",
+        "bytearray": bytearray(b"ab"),
+        "ellipsis": ...,
+        "slice": slice(None, 3, 2),
+        "range": range(5, 0, -1),
+        "list": [1, [2]],
+        "tuple": (1, (2,)),
+        "set": {3, "x", (1, 2)},
+        "frozenset": frozenset({1.5}),
+        "deque": deque([1, 2], 5),
+        "dict": {1: "a", (1, "b"): None},
+        "ordered": OrderedDict(b=1, a=2),
+        "default": defaultdict(None, {1: 2}),
+        "empty": [[], (), {}, set()],
+        "words": [f"w{i}" for i in range(70)],
+        "numbers": tuple(range(70)),
+        "floats": [i / 3 for i in range(70)],
+        "vocabulary": {f"w{i}": i for i in range(70)},
+        "numpy": [np.float32(i) for i in range(70)],
+        "mixed": [*range(70), None],
+        "bools": [True] * 70,
+        "long": [2**70] * 70,
+    }
 
 
 @pytest.mark.parametrize("name", sorted(plain_values()))
@@ -60,16 +84,27 @@ DTYPES = "?bBhHiIlLefdFD"
     "array",
     [
         *[np.arange(6).astype(code).reshape(2, 3) for code in DTYPES],
-        np.arange(3, dtype=">f8"), np.arange(3, dtype=">i2"), np.array(["a", "bcd", ""]), np.array([b"x", b"yz"]),
-        np.array(["2020-01-01", "NaT"], "M8[ns]"), np.array([1, 2], "m8[25s]"), np.array([1], ">M8[D]"), np.array(5.0),
-        np.zeros((0, 3)), np.asfortranarray(np.arange(6.0).reshape(2, 3)), np.arange(24.0).reshape(2, 3, 4).T,
-        np.array([1, "x", None], dtype=object), np.array(None, dtype=object), np.array([["a"] * 40] * 2, dtype=object),
-        np.asfortranarray(np.array([[1, None], ["x", 2.5]], dtype=object)), np.zeros(3, "V5"),
+        np.arange(3, dtype=">f8"),
+        np.arange(3, dtype=">i2"),
+        np.array(["a", "bcd", ""]),
+        np.array([b"x", b"yz"]),
+        np.array(["2020-01-01", "NaT"], "M8[ns]"),
+        np.array([1, 2], "m8[25s]"),
+        np.array([1], ">M8[D]"),
+        np.array(5.0),
+        np.zeros((0, 3)),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.arange(24.0).reshape(2, 3, 4).T,
+        np.array([1, "x", None], dtype=object),
+        np.array(None, dtype=object),
+        np.array([["a"] * 40] * 2, dtype=object),
+        np.asfortranarray(np.array([[1, None], ["x", 2.5]], dtype=object)),
+        np.zeros(3, "V5"),
         np.zeros(2, np.dtype([("a", "<f8"), ("b", "u1", (2, 2)), ("c", [("d", ">i4")])])),
         np.zeros(2, np.dtype([("a", "u1"), ("b", "<f8")], align=True)),
     ],
     ids=lambda a: f"{a.dtype.str}-{a.shape}-{a.flags.f_contiguous}",
-)  # fmt: skip
+)
 def test_arrays_come_back_exactly_and_writeable(array: Any) -> None:
     again = through_bytes(array)
     assert same(array, again) is None
@@ -79,11 +114,14 @@ def test_arrays_come_back_exactly_and_writeable(array: Any) -> None:
 @pytest.mark.parametrize(
     "array",
     [
-        np.arange(6.0).reshape(2, 3)[::-1], np.arange(6.0).reshape(2, 3)[:, ::-1], np.arange(6.0)[::-1],
-        np.arange(24.0).reshape(2, 3, 4).T[::-1, :, ::-1], np.asfortranarray(np.arange(12.0).reshape(4, 3))[:2],
+        np.arange(6.0).reshape(2, 3)[::-1],
+        np.arange(6.0).reshape(2, 3)[:, ::-1],
+        np.arange(6.0)[::-1],
+        np.arange(24.0).reshape(2, 3, 4).T[::-1, :, ::-1],
+        np.asfortranarray(np.arange(12.0).reshape(4, 3))[:2],
     ],
     ids=lambda a: str(a.strides),
-)  # fmt: skip
+)
 def test_strides_keep_their_signs_and_order(array: Any) -> None:
     again = through_bytes(array)
     assert np.array_equal(again, array)
@@ -93,9 +131,21 @@ def test_strides_keep_their_signs_and_order(array: Any) -> None:
 
 def test_scalars_dtypes_and_memmaps(tmp_path: Path) -> None:
     record = np.zeros(1, [("a", "<f8"), ("b", "<U3")])[0]
-    values = [np.float64(0.1), np.float32("nan"), np.int8(-3), np.bool_(True), np.str_("a\u00e9"), np.bytes_(b"x"), record,
-              np.datetime64("2020-01-01", "D"), np.timedelta64(3, "s"), np.complex64(1j), np.dtype("f4"), np.dtype(object),
-              np.dtype([("a", "<f8")])]  # fmt: skip
+    values = [
+        np.float64(0.1),
+        np.float32("nan"),
+        np.int8(-3),
+        np.bool_(True),
+        np.str_("a\u00e9"),
+        np.bytes_(b"x"),
+        record,
+        np.datetime64("2020-01-01", "D"),
+        np.timedelta64(3, "s"),
+        np.complex64(1j),
+        np.dtype("f4"),
+        np.dtype(object),
+        np.dtype([("a", "<f8")]),
+    ]
     assert same(values, through_bytes(values)) is None
     mapped = np.memmap(tmp_path / "m", dtype="f8", mode="w+", shape=(3,))
     mapped[:] = [1, 2, 3]

@@ -87,7 +87,7 @@ def test_an_own_class_needs_the_same_name_at_every_verb(tmp_path: Path, monkeypa
     assert np.array_equal(amber.load(path, policy=policy).transform(rows), model.transform(rows))
     assert amber.verify(path).verdict == "broken"
     assert amber.verify(path, policy=policy).verdict == "identical"
-    assert amber.inspect(path).to_dict()["custom"] == ["clippers.Clipper"]
+    assert amber.inspect(path).to_dict()["allow"] == ["clippers.Clipper"]
 
 
 def test_the_same_file_is_the_same(artifact: Path, tmp_path: Path) -> None:

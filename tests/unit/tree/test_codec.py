@@ -35,9 +35,14 @@ def code(made: Tree, **limits: int) -> str:
 
 def test_accepts_what_it_writes() -> None:
     made = tree(
-        n.Dict([(1, 2), (3, 4)]), n.Str("a"), n.Array("<f8", [2, 3], "F", 0), n.Str("b"), n.Strings("list", 0),
-        strings=[["x", "y"]], tensors=[tensor("F64", (3, 2), 48)],
-    )  # fmt: skip
+        n.Dict([(1, 2), (3, 4)]),
+        n.Str("a"),
+        n.Array("<f8", [2, 3], "F", 0),
+        n.Str("b"),
+        n.Strings("list", 0),
+        strings=[["x", "y"]],
+        tensors=[tensor("F64", (3, 2), 48)],
+    )
     again = decoded(made)
     assert again.nodes == made.nodes
     assert again.strings == [["x", "y"]]
@@ -63,12 +68,21 @@ def test_other_bytes_for_the_same_table_are_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"null", b"[]", b'{"nodes":[["lambda"]],"root":0}', b'{"nodes":[["int",1.5]],"root":0}',
-        b'{"nodes":[["none",1]],"root":0}', b'{"nodes":[["int"]],"root":0}', b'{"nodes":[["int",true]],"root":0}',
-        b'{"nodes":[["none"]],"root":0,"more":1}', b'{"nodes":[["str","\xff"]],"root":0}', b'{"nodes":[["str","\\ud800"]],"root":0}',
-        b"[" * 100_000, b'{"nodes":[["int",' + b"9" * 400 + b']],"root":0}',
+        b"",
+        b"null",
+        b"[]",
+        b'{"nodes":[["lambda"]],"root":0}',
+        b'{"nodes":[["int",1.5]],"root":0}',
+        b'{"nodes":[["none",1]],"root":0}',
+        b'{"nodes":[["int"]],"root":0}',
+        b'{"nodes":[["int",true]],"root":0}',
+        b'{"nodes":[["none"]],"root":0,"more":1}',
+        b'{"nodes":[["str","\xff"]],"root":0}',
+        b'{"nodes":[["str","\\ud800"]],"root":0}',
+        b"[" * 100_000,
+        b'{"nodes":[["int",' + b"9" * 400 + b']],"root":0}',
     ],
-)  # fmt: skip
+)
 def test_what_is_no_table_is_refused(data: bytes) -> None:
     with pytest.raises(FormatError) as caught:
         decode_tree(data, None, [], DEFAULT)

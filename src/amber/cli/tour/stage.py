@@ -14,7 +14,8 @@ from amber.cli import render
 from amber.errors import BuildError
 from amber.report import EXIT_UNCHECKED
 
-WIDTH = 86  # columns of prose; output of commands is not cut
+WIDTH = 86  # columns of prose
+FOLD = 112  # columns beyond which a line of output is folded, so that the bar beside it stays whole
 _INDENT = "   "
 
 
@@ -50,7 +51,8 @@ class Stage:
         shown = list(lines)
         bar = render.paint("│" if render.can_show("│") else "|", dim=True)
         for line in shown[:most]:
-            render.out(f"{_INDENT}{bar} {line}".rstrip())
+            for part in _folded(line):
+                render.out(f"{_INDENT}{bar} {part}".rstrip())
         if len(shown) > most:
             render.out(f"{_INDENT}{bar} {render.paint(f'... and {len(shown) - most} lines more', dim=True)}")
 
@@ -111,3 +113,11 @@ class Stage:
     def seconds(self) -> float:
         """Seconds since the tour began."""
         return time.perf_counter() - self.begin
+
+
+def _folded(line: str) -> list[str]:
+    """A long line of plain text as several, the later ones indented; anything else as it is."""
+    if len(line) <= FOLD or "\x1b" in line:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(line, FOLD, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -22,7 +22,7 @@ Made by `amber demo` to look at; not for any decision about anybody.
 def tell(folder: Path) -> None:
     """Run the whole tour; what it makes stays in `folder`."""
     stage = Stage(folder)
-    stage.title("Amber", "One code-free file per trained model that proves it still computes the same thing. The tour:")
+    stage.title("Amber", "One code-free file per trained model that proves it still computes the same thing.")
     trained = _train(stage)
     seconds = _save(stage, trained)
     _look(stage)
@@ -76,7 +76,7 @@ def _save(stage: Stage, trained: Trained) -> float:
 
 def _look(stage: Stage) -> None:
     stage.chapter("Look inside without importing a framework")
-    stage.amber("inspect", ARTIFACT, most=24)
+    stage.amber("inspect", ARTIFACT, most=26)
     stage.chapter("Verify it: every byte, every value, every recorded answer")
     stage.amber("verify", ARTIFACT)
 
@@ -131,9 +131,9 @@ def _change(stage: Stage) -> None:
         f"Unpacked, one mean of the scaler moved from {before:.4g} to {after:.4g}, digests written again, packed. No "
         "byte is damaged; but the recorded questions are still the old ones, and the answers are not."
     )
-    stage.amber("verify", "changed.amber", expect=1, most=20)
+    stage.amber("verify", "changed.amber", expect=1, most=14)
     stage.say("And what is different, exactly?")
-    stage.amber("diff", ARTIFACT, "changed.amber", expect=1, most=12)
+    stage.amber("diff", ARTIFACT, "changed.amber", expect=1, most=5)
 
 
 def _farewell(stage: Stage) -> None:
