@@ -29,7 +29,7 @@ def synthesised(model: Any, accepts: Callable[[Any], bool]) -> Any:
         accepts: Whether the model answers a table; the first accepted form wins, the first form if none is.
     """
     first: Any = None
-    for make in (_known, _plain, _positive, _unit, _counts, _texts, _labels, _line, _images):
+    for make in (_known, _with_categories, _plain, _positive, _unit, _counts, _texts, _labels, _line, _images):
         try:
             X = make(model)
         except Exception:  # noqa: S112 - an attribute that is not what its name says: the next form is tried
@@ -83,15 +83,24 @@ def _known(model: Any) -> Any:
     return _table(model, front, wide, _knowledge(model, front, wide))
 
 
+def _with_categories(model: Any) -> Any:
+    """The same with text as pandas categories, which some models ask for."""
+    X = _known(model)
+    if not hasattr(X, "dtypes") or not hasattr(X, "columns"):
+        return None
+    texts = {label: "category" for label, dtype in X.dtypes.items() if dtype.kind == "O" or str(dtype) == "str"}
+    return X.astype(texts) if texts else None
+
+
 def _knowledge(model: Any, front: Any, wide: int) -> dict[int, Column]:
     known: dict[int, Column] = {}
-    parts = inner_transformers(front)
-    if parts is not None and attribute(front, "transformers_") is not None:
-        for _, part, columns in parts:
-            for position, column in zip(_positions(front, columns), _columns_of(part), strict=False):
-                known.setdefault(position, column)
+    for one in (front, attribute(front, "_preprocessor")):  # histogram boosting keeps its encoders in one
+        if attribute(one, "transformers_") is not None:
+            for _, part, columns in inner_transformers(one) or []:
+                for position, column in zip(_positions(one, columns), _columns_of(part), strict=False):
+                    known.setdefault(position, column)
     for part in walk(model):
-        if _width(part) == wide:
+        if _width(part) == wide and attribute(part, "_preprocessor") is None:
             for position, column in enumerate(_columns_of(part)):
                 known.setdefault(position, column)
     return known
@@ -349,7 +358,7 @@ def _line(model: Any) -> Any:
     low, high = attribute(model, "X_min_"), attribute(model, "X_max_")
     if low is None or high is None:
         return _random().standard_normal(ROWS)
-    return low + (high - low) * np.linspace(-0.1, 1.1, ROWS)
+    return low + (high - low) * np.linspace(0.0, 1.0, ROWS)
 
 
 def _images(_: Any) -> Any:

@@ -178,6 +178,14 @@ def test_a_loss_keeps_its_parameter(name, loss):
     assert rebuilt.__reduce__()[1] == loss.__reduce__()[1]
 
 
+def test_a_loss_that_was_replaced_is_built_as_its_successor():
+    from sklearn._loss import _loss
+
+    special = SPECIALS["sgd-loss"]
+    assert special.rebuild(_loss.CyHuberLoss, {"c": 0.5}).delta == 0.5
+    assert type(special.rebuild(_loss.CyHalfBinomialLoss, {})) is _loss.CyHalfBinomialLoss
+
+
 def test_a_bunch_keeps_order_and_attributes():
     bunch = utils.Bunch(z=1, a=[2], items_of=3)
     rebuilt = again("bunch", bunch)

@@ -250,12 +250,12 @@ def test_rows_on_a_split_behind_pca_are_on_the_knife_edge() -> None:
     tree = DecisionTreeClassifier(max_depth=1).fit(components, components[:, 0] > 0.3)
     model = make_pipeline(PCA(4), DecisionTreeClassifier())
     model.steps = [("pca", pca), ("tree", tree)]
-    border = float(tree.tree_.threshold[0])
-    step = border - float(components[7, 0])
-    row = X[7] + step * pca.components_[0]
-    for _ in range(60):  # onto the rounding border itself
-        row = row + (border - pca.transform(row[None])[0, 0]) * pca.components_[0]
-    border_row = row + np.spacing(np.float32(border)) / 2 * pca.components_[0]
+    below = np.float32(tree.tree_.threshold[0])
+    below = np.nextafter(below, np.float32(-9)) if below > tree.tree_.threshold[0] else below
+    border = (float(below) + float(np.nextafter(below, np.float32(9)))) / 2  # where the cast to float32 turns
+    border_row = X[7].copy()
+    for _ in range(20):
+        border_row += (border - pca.transform(border_row[None])[0, 0]) * pca.components_[0]
     group, _ = edges(model, np.vstack([X, border_row[None]]))
     marked = {row for answer in group.answers if answer.method == "predict" for row in answer.knife_edge}
     table = tables.decode(group.layout, group.inputs)
