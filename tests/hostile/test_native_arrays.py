@@ -373,6 +373,8 @@ SVM = [
     ("one-class", "_n_support", np.zeros(1, np.int32), "shape-mismatch"),
     ("svc-sparse", "_sparse", False, "kind-mismatch"),
     ("svc-sparse", "kernel", "precomputed", "shape-mismatch"),
+    ("svc-sparse", "probability", True, "shape-mismatch"),
+    ("svc-sparse", "_effective_probability", True, "shape-mismatch"),
 ]
 
 

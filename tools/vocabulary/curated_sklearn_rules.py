@@ -131,6 +131,9 @@ _SVM_ALL = [
     holds(f"shape(_dual_coef_, 1) == {_SUPPORT}", _FITTED),
     kinds("support_vectors_", _FITTED, ["_sparse", True], types=["scipy.sparse.csr_matrix", "scipy.sparse.csr_array"]),
     kinds("support_vectors_", _FITTED, ["_sparse", False], kinds=["array"]),
+    # the sparse code copies the probability model whenever one is asked for, also by plain predict
+    holds("len(_probA) == len(_intercept_)", _FITTED, ["_sparse", True], ["probability", True]),
+    holds("len(_probA) == len(_intercept_)", _FITTED, ["_sparse", True], ["_effective_probability", True]),
     # the sparse kernel takes the first number of a support vector for an index where it is no dot product
     holds("0 == 1", _FITTED, ["_sparse", True], unless=[_VECTORS]),
 ]
