@@ -292,7 +292,7 @@ def _folders() -> Iterator[Vector]:
     for what, name, shows in (
         ("litter", ".DS_Store", "a file that a desktop left"),
         ("upper-case", "model/Tree.json", "a file whose name is no member name"),
-        ("hidden-folder", ".git/config", "a hidden folder"),
+        ("hidden-folder", ".hidden/config", "a hidden folder"),
     ):
         yield reject("folder-extra", what, plain().members() | {name: b"x"}, f"the folder form holds {shows}", 1)
     members = plain().members()

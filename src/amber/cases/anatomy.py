@@ -29,18 +29,66 @@ TRAINING_ROWS = (
 )
 # Selection, cast, imputation and elementwise + - * /: the same bits from every kernel, and for every batch.
 EXACT_TRANSFORMERS = frozenset(
-    """StandardScaler MinMaxScaler MaxAbsScaler RobustScaler Binarizer SimpleImputer MissingIndicator OneHotEncoder
-    OrdinalEncoder TargetEncoder LabelEncoder LabelBinarizer MultiLabelBinarizer KBinsDiscretizer PolynomialFeatures
-    VarianceThreshold SelectKBest SelectPercentile SelectFpr SelectFdr SelectFwe GenericUnivariateSelect SelectFromModel
-    RFE RFECV SequentialFeatureSelector CountVectorizer DictVectorizer FeatureHasher""".split()
+    [
+        "StandardScaler",
+        "MinMaxScaler",
+        "MaxAbsScaler",
+        "RobustScaler",
+        "Binarizer",
+        "SimpleImputer",
+        "MissingIndicator",
+        "OneHotEncoder",
+        "OrdinalEncoder",
+        "TargetEncoder",
+        "LabelEncoder",
+        "LabelBinarizer",
+        "MultiLabelBinarizer",
+        "KBinsDiscretizer",
+        "PolynomialFeatures",
+        "VarianceThreshold",
+        "SelectKBest",
+        "SelectPercentile",
+        "SelectFpr",
+        "SelectFdr",
+        "SelectFwe",
+        "GenericUnivariateSelect",
+        "SelectFromModel",
+        "RFE",
+        "RFECV",
+        "SequentialFeatureSelector",
+        "CountVectorizer",
+        "DictVectorizer",
+        "FeatureHasher",
+    ]
 )
 # Estimators whose answer is a smooth function of what their parts decide.
 _WRAPPERS = frozenset(
-    """RandomForestClassifier RandomForestRegressor ExtraTreesClassifier ExtraTreesRegressor RandomTreesEmbedding
-    GradientBoostingClassifier GradientBoostingRegressor IsolationForest BaggingClassifier BaggingRegressor
-    AdaBoostClassifier AdaBoostRegressor VotingClassifier VotingRegressor OneVsRestClassifier OneVsOneClassifier
-    MultiOutputClassifier MultiOutputRegressor ClassifierChain RegressorChain CalibratedClassifierCV
-    FrozenEstimator FixedThresholdClassifier TunedThresholdClassifierCV""".split()
+    [
+        "RandomForestClassifier",
+        "RandomForestRegressor",
+        "ExtraTreesClassifier",
+        "ExtraTreesRegressor",
+        "RandomTreesEmbedding",
+        "GradientBoostingClassifier",
+        "GradientBoostingRegressor",
+        "IsolationForest",
+        "BaggingClassifier",
+        "BaggingRegressor",
+        "AdaBoostClassifier",
+        "AdaBoostRegressor",
+        "VotingClassifier",
+        "VotingRegressor",
+        "OneVsRestClassifier",
+        "OneVsOneClassifier",
+        "MultiOutputClassifier",
+        "MultiOutputRegressor",
+        "ClassifierChain",
+        "RegressorChain",
+        "CalibratedClassifierCV",
+        "FrozenEstimator",
+        "FixedThresholdClassifier",
+        "TunedThresholdClassifierCV",
+    ]
 )
 
 
@@ -199,8 +247,14 @@ def decides_exactly(part: Any) -> bool:
              for value in _estimators_in(attribute(part, name), 0)]  # fmt: skip
     inner = [attribute(one, "estimator") if type(one).__name__ == "_CalibratedClassifier" else one for one in inner]
     fitted = [one for one in inner if attribute(one, "n_features_in_") is not None]
-    return bool(fitted) and all(decides_exactly(one) or is_pipeline(one) and chain_of(one).exact_way
-                                and decides_exactly(chain_of(one).last) for one in fitted)  # fmt: skip
+    return bool(fitted) and all(_decides_behind_exact_steps(one) for one in fitted)
+
+
+def _decides_behind_exact_steps(part: Any) -> bool:
+    if not is_pipeline(part):
+        return decides_exactly(part)
+    chain = chain_of(part)
+    return chain.exact_way and decides_exactly(chain.last)
 
 
 def holds_training_rows(parts: list[Any]) -> bool:

@@ -34,7 +34,7 @@ def encode(name: str, array: Any) -> Column:
         Unsupported: The dtype, or an element of an object array, cannot be written as data.
     """
     dtype = array.dtype
-    if dtype == object:
+    if dtype.kind == "O":
         return encode_objects(name, array.ravel().tolist(), array.shape)
     little = dtype.newbyteorder("<") if dtype.byteorder == ">" or sys.byteorder == "big" else dtype
     plain = np.ascontiguousarray(array, dtype=little)
@@ -150,7 +150,7 @@ def decode(column: Column) -> Any:
     if carrier != column.datatype:
         raise CaseError("cases-dtype", f"{column.datatype} cannot carry {text}")
     plain = raw(column, dtype.newbyteorder("<") if dtype.itemsize > 1 else dtype, count)
-    if dtype == bool and plain.view(np.uint8).max(initial=0) > 1:
+    if dtype.kind == "b" and plain.view(np.uint8).max(initial=0) > 1:
         raise CaseError("cases-value", "a boolean is neither 0 nor 1")
     return plain.astype(dtype, copy=True).reshape(shape)
 

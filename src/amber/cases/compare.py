@@ -143,7 +143,11 @@ class _Values(NamedTuple):
         mine, theirs = self.expected[position], self.got[position]
         place = _place(position, column)
         if isinstance(mine, float | np.floating) and isinstance(theirs, float | np.floating):
-            return f"{float(mine)!r}{place}", repr(float(theirs)), _distance(float(mine), float(theirs), column.datatype)
+            return (
+                f"{float(mine)!r}{place}",
+                repr(float(theirs)),
+                _distance(float(mine), float(theirs), column.datatype),
+            )
         return f"{_short(mine)}{place}", _short(theirs), ""
 
 
@@ -297,7 +301,8 @@ def _compare_sparse(
     expected: Answer, got: tables.Table, rows: int, scales: Scales, tightened: Line | None
 ) -> Comparison:
     """Sparse answers are compared as the tables they stand for: order and explicit zeros do not count."""
-    identical = all(_same_bits(a, b) and a.shape == b.shape for a, b in zip(expected.columns, got.columns, strict=True))
+    pairs = list(zip(expected.columns, got.columns, strict=True))
+    identical = all(_same_bits(a, b) and a.shape == b.shape for a, b in pairs)
     if identical:
         return Comparison(True, np.zeros(rows))
     wide = int(str(expected.columns[0].parameters[tables.SHAPE]).split(",")[1])
@@ -314,7 +319,7 @@ def _compare_sparse(
         ratio = np.where(values[0] == values[1], 0.0, np.inf)
     by_row = np.zeros(rows)
     np.maximum.at(by_row, np.minimum(places // max(wide, 1), max(rows - 1, 0)).astype(np.int64), ratio)
-    retyped = any(a.datatype != b.datatype for a, b in zip(expected.columns, got.columns, strict=True))
+    retyped = any(a.datatype != b.datatype for a, b in pairs)
     if not len(ratio) or float(ratio.max()) == 0:
         return Comparison(False, by_row, retyped=retyped)
     worst = int(np.argmax(ratio))

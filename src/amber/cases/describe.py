@@ -249,7 +249,9 @@ def _summary(values: Any) -> SummaryDraft | None:
         present = numbers[~np.isnan(numbers)]
         if not len(present):
             return SummaryDraft(count=count, missing="1.0")
-        ends = np.quantile(present, QUANTILES) if np.isfinite(present).all() else np.sort(present)[_evenly(len(present))]
+        ends = (
+            np.quantile(present, QUANTILES) if np.isfinite(present).all() else np.sort(present)[_evenly(len(present))]
+        )
         gone = repr((count - len(present)) / count)
         return SummaryDraft(count=count, missing=gone, quantiles=[repr(float(q)) for q in ends])
     items = values.tolist()

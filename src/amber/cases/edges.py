@@ -83,13 +83,13 @@ def _missing_in_list(X: list[Any]) -> list[Edge]:
     if X and all(isinstance(row, dict) for row in X):
         keys = list(X[0])[:MAX_COLUMNS]
         made: list[Any] = [{k: v for k, v in X[0].items() if k != key} for key in keys]
-        return [Edge("missing", [*made, {}, {key: None for key in keys}], True)]
+        return [Edge("missing", [*made, {}, dict.fromkeys(keys)], True)]
     return [Edge("missing", [None], False)]
 
 
 def _is_object(X: Any, column: int) -> bool:
     dtype = X.dtypes.iloc[column] if rows.form(X) == "frame" else X.dtype
-    return bool(dtype == object)
+    return rows.is_object(dtype)
 
 
 def _gap(X: Any, column: int) -> Any:
@@ -203,7 +203,11 @@ def _dtypes(X: Any) -> list[Edge]:
         return [*found, Edge("container", base.toarray())] if base.shape[1] <= 2000 else found
     if kind == "array" and X.dtype.kind in "fiub":
         whole = np.nan_to_num(base.astype(np.float64), posinf=0, neginf=0)
-        others = [base.astype(np.float32), np.rint(np.clip(whole, -(2**31), 2**31)).astype(np.int64), base.astype(object)]
+        others = [
+            base.astype(np.float32),
+            np.rint(np.clip(whole, -(2**31), 2**31)).astype(np.int64),
+            base.astype(object),
+        ]
         return [Edge("dtype", other) for other in others if other.dtype != X.dtype] + [Edge("container", base.tolist())]
     if kind == "array" and X.dtype.kind in "OU":
         return [Edge("container", base.tolist())]

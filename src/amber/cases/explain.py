@@ -12,9 +12,7 @@ from amber.tree.evidence import Answer, Group
 _FLOATS = ("FP16", "FP32", "FP64")
 
 
-def drifted(
-    answer: Answer, group: Group, found: Comparison, beyond: Collection[int], moved: str, step: str
-) -> Finding:
+def drifted(answer: Answer, group: Group, found: Comparison, beyond: Collection[int], moved: str, step: str) -> Finding:
     """Return the finding for an answer of which some rows are beyond the tolerance."""
     exact = answer.labels or all(column.datatype not in _FLOATS for column in answer.columns)
     flipped = len(beyond) if exact else 0
@@ -53,4 +51,3 @@ def raised(answer: Answer, group: Group, got: Asked, moved: str) -> Finding:
     """Return the finding for a method that no longer works on ordinary rows."""
     said = f"{got.refusal}: {got.message}" if got.message else got.refusal
     return Finding("raised", answer.method, group.id, None, "an answer", said, rows=group.rows, moved=moved)
-

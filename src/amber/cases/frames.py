@@ -136,9 +136,7 @@ def _encode_category(series: Any, name: str, shape: tuple[int, ...]) -> Column:
     column = arrays.encode_objects(name, [None if code < 0 else values[code] for code in codes.tolist()], shape)
     dtype = str(categories.dtype)
     column.parameters[DTYPE] = "category"
-    column.parameters[CATEGORIES] = json.dumps(
-        [dtype, [cells.dump(value) for value in values]], separators=(",", ":")
-    )
+    column.parameters[CATEGORIES] = json.dumps([dtype, [cells.dump(value) for value in values]], separators=(",", ":"))
     if series.cat.ordered:
         column.parameters[ORDERED] = True
     return column
@@ -275,4 +273,6 @@ def category_index(pandas: Any, dtype: str, values: list[Any]) -> Any:
     return pandas.Index(values)
 
 
-_PLAIN = re.compile(r"object|bool|u?int(8|16|32|64)|float(16|32|64)|datetime64\[(s|ms|us|ns)\]|timedelta64\[(s|ms|us|ns)\]")
+_PLAIN = re.compile(
+    r"object|bool|u?int(8|16|32|64)|float(16|32|64)|datetime64\[(s|ms|us|ns)\]|timedelta64\[(s|ms|us|ns)\]"
+)

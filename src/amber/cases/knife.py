@@ -27,6 +27,7 @@ MEANING = 0.2
 _SOFT = 0.25  # share of the tolerance that 2 % of the rows may use up before it is widened
 _MAX_WIDENING = 4  # powers of ten
 
+
 @dataclass(slots=True)
 class Edges:
     """What the variations showed about one group."""

@@ -17,27 +17,29 @@ import numpy as np
 from amber.cases import choose, rows, tables
 from amber.cases.anatomy import Chain, call_cost, chain_of, holds_training_rows, walk
 from amber.cases.ask import DERIVED, INVERSE, SCORES, Asked, answer_of, ask, available, same_bits
+from amber.cases.budget import KIB, budget_bytes, column_bytes, group_bytes
 from amber.cases.cells import Unsupported
-from amber.cases.compare import LINES, Line, Scales, scale_of
+from amber.cases.compare import Scales, scale_of
 from amber.cases.describe import InputDraft, OutputDraft, describe_inputs, describe_outputs
 from amber.cases.edges import Edge, edge_tables
-from amber.cases.knife import Edges, Recorded as Live, find_edges, widening
+from amber.cases.hide import hidden_columns
+from amber.cases.knife import Edges, find_edges, widening
+from amber.cases.knife import Recorded as Live
+from amber.cases.marks import mark_rows, take_over, widen
 from amber.cases.quiet import recording
-from amber.cases.redraw import Draw, is_free_text, redrawn
+from amber.cases.redraw import Draw, redrawn
 from amber.cases.steps import single_precision, step_outputs
 from amber.cases.synthesise import known_categories, synthesised, words_of
 from amber.errors import UsageError
 from amber.limits import DEFAULT, Limits
-from amber.tree.evidence import Answer, Column, Evidence, Group
+from amber.tree.evidence import Answer, Evidence, Group
 
-KIB, MIB = 1024, 1024 * 1024
 SYNTHETIC_ROWS = 128
 MAX_ALONE = 64
 _SLOW = 15_000  # nominal microseconds of a call above which edge groups ask only what is not derived
 _ALONE_WORK = 60_000  # nominal microseconds for rows asked one by one
 _LABEL_WORK = 5_000_000  # nominal microseconds for answers that only help to choose rows
 _METHOD_BYTES = 64 * KIB  # of one row's answer; a method that says more is left out
-_TENSOR_BYTES = 150  # of JSON for one tensor, apart from its name and parameters
 _NO_TRANSFORM = "there is no transform to invert"
 _MAIN_SHARE = 0.6  # of the budget for ordinary rows
 
@@ -97,7 +99,7 @@ class _Recorder:
         self.methods = available(model)
         self.unrepeatable: set[str] = set()
         self.notes: list[str] = []
-        self.budget = min(max(256 * KIB, min(16 * MIB, model_bytes // 10)), limits.cases_bytes)
+        self.budget = budget_bytes(model_bytes, limits.cases_bytes)
         self.scales: dict[tuple[str, str], float] = {}
         self.dropped = 0
         self.single = False
@@ -137,7 +139,7 @@ class _Recorder:
             raise UsageError("sample-empty", "the sample has no rows", where="sample", hint="pass at least one row")
         if mode == "synthetic":
             return redrawn(X, Draw(min(SYNTHETIC_ROWS, max(rows.count(X), 16)), self.words, self.known)), True, X
-        hidden = _hidden(X, mask)
+        hidden = hidden_columns(X, mask)
         candidates = rows.take(X, choose.candidates(X))
         if hidden == "all":
             return redrawn(X, Draw(min(SYNTHETIC_ROWS, rows.count(candidates)), self.words, self.known)), True, X
@@ -254,9 +256,7 @@ class _Recorder:
         repeatable = [m for m in self.methods if m not in self.unrepeatable]
         return [m for m in repeatable if m not in DERIVED] or repeatable
 
-    def _edge(
-        self, edge: Edge, main: Live, synthetic: bool, gaps: dict[int, bool]
-    ) -> list[tuple[Group, Live]]:
+    def _edge(self, edge: Edge, main: Live, synthetic: bool, gaps: dict[int, bool]) -> list[tuple[Group, Live]]:
         """The groups of one edge: where the model refuses some of the rows, those it answers, and two it refuses."""
         methods = self._edge_methods()
         if not methods:
@@ -266,7 +266,7 @@ class _Recorder:
             return []
         refused = any(answer.refusal for answer in whole[0].answers)
         if not edge.rowwise or not refused or whole[0].rows <= 1:
-            _note_gaps(edge, {row: not refused for row in range(whole[0].rows)}, gaps)
+            _note_gaps(edge, dict.fromkeys(range(whole[0].rows), not refused), gaps)
             return [whole]
         probe = methods[0]
         accepted = {row: ask(self.model, probe, rows.take(edge.X, [row])).table is not None
@@ -304,16 +304,18 @@ class _Recorder:
         for method, powers in widened.items():
             if powers and self.tolerance is None:
                 self.notes.append(f"{method} is badly conditioned: its tolerance is widened by 10^{powers}")
-                _widen(groups, method, powers)
+                widen(groups, method, powers)
         limits = {m: 10.0**powers if self.tolerance is None else 1.0 for m, powers in widened.items()}
-        _mark_rows(main, found, limits)
+        mark_rows(main, found, limits)
         for group, live in zip(groups[1:], kept[1:], strict=True):
+            if group.kind in _REPEATED:
+                take_over(group, main.answers)
             if group.kind in _VARIED and live.values:
                 near = find_edges(self.model, self.chain, live, self._knife_methods(group), self._own(group), 2, False)
                 for method, batching in found.batching.items():
                     if batching == "none":
                         near.ratios.pop(method, None)
-                _mark_rows(group, near, limits)
+                mark_rows(group, near, limits)
         return found
 
     def _own(self, group: Group) -> Scales:
@@ -338,7 +340,7 @@ class _Recorder:
         few = rows.take(X, range(min(2, total)))
         try:
             asked = self._ask_all(few, self.methods)
-            size = _bytes(tables.encode(few).columns)
+            size = column_bytes(tables.encode(few).columns)
         except Exception:
             return total
         per_row, fixed = size[0] / rows.count(few), size[1]
@@ -346,7 +348,7 @@ class _Recorder:
         for method, one in asked.items():
             if one.table is None:
                 continue
-            body, head = _bytes(one.table.columns)
+            body, head = column_bytes(one.table.columns)
             if body / rows.count(few) > _METHOD_BYTES and method != self.methods[0]:
                 self.notes.append(f"{method} is not recorded: its answer takes more than 64 KiB a row")
                 self.methods = [m for m in self.methods if m != method]
@@ -360,7 +362,7 @@ class _Recorder:
 
     def _affordable(self, edges: list[Edge], main: Group) -> list[Edge]:
         """The edge groups that fit beside the ordinary rows, most telling first."""
-        room = self.budget - _group_bytes(main)
+        room = self.budget - group_bytes(main)
         chosen: list[Edge] = []
         for edge in edges:
             number = rows.count(edge.X)
@@ -379,10 +381,10 @@ class _Recorder:
 
     def _within_budget(self, groups: list[Group]) -> list[Group]:
         """Cut what the estimate let through: edge groups from the end, then step outputs."""
-        sizes = [_group_bytes(group) for group in groups]
+        sizes = [group_bytes(group) for group in groups]
         if sum(sizes) > self.budget and groups[0].steps:
             groups[0].steps = []
-            sizes[0] = _group_bytes(groups[0])
+            sizes[0] = group_bytes(groups[0])
         while sum(sizes) > self.budget and len(groups) > 1:
             self.dropped += groups.pop().rows
             sizes.pop()
@@ -419,11 +421,10 @@ class _Recorder:
             self.notes.append(f"not repeatable, so not compared: {', '.join(sorted(self.unrepeatable))}")
         if all(answer.refusal or not answer.repeatable for answer in groups[0].answers):
             self.notes.append("the model answered none of the ordinary rows; pass a sample it accepts")
-        columns = [column for column in groups[0].inputs]
         summarised = sample is not None
         inputs = describe_inputs(
             groups[0].layout,
-            columns,
+            groups[0].inputs,
             whole if summarised and rows.form(whole) == rows.form(live.X) else live.X,
             summarised=summarised,
             masked=mask,
@@ -436,26 +437,9 @@ class _Recorder:
         return Recorded(evidence, inputs, outputs, sorted(listed | set(available(self.model))), batching, self.notes)
 
 
-# Kinds whose rows are looked at for knife edges; the others repeat ordinary rows in another form.
+# Kinds whose rows are looked at for knife edges, and kinds that repeat ordinary rows in another form.
 _VARIED = frozenset(["threshold", "missing", "extreme", "unseen"])
-
-
-def _hidden(X: Any, mask: tuple[Any, ...]) -> tuple[Any, ...] | Literal["all"]:
-    """Labels of the columns that are drawn anew: masked ones and free text; `all` for a list of texts."""
-    kind = rows.form(X)
-    if kind == "frame":
-        seen = X.iloc[:2000]
-        prose = [label for j, label in enumerate(X.columns)
-                 if rows.kinds(seen.iloc[:, [j]])[0] in ("text", "other")
-                 and is_free_text(seen.iloc[:, j].astype(object).tolist())]  # fmt: skip
-        return tuple(dict.fromkeys((*mask, *prose)))
-    texts = X[:2000] if kind == "list" else X.iloc[:2000].tolist() if kind == "series" else []
-    if kind == "array" and X.dtype.kind in "OU":
-        texts = X[:500].ravel().tolist()
-        return "all" if X.ndim == 1 and is_free_text(texts) else mask
-    if texts and not isinstance(texts[0], dict) and is_free_text(texts):
-        return "all"
-    return mask
+_REPEATED = frozenset(["single", "dtype", "container", "column-order", "column-extra"])
 
 
 def _streams() -> tuple[Any, ...]:
@@ -469,38 +453,3 @@ def _note_gaps(edge: Edge, accepted: dict[int, bool], gaps: dict[int, bool]) -> 
         for row, column in enumerate(edge.about):
             if row in accepted and column >= 0:
                 gaps[column] = gaps.get(column, True) and accepted[row]
-
-
-def _mark_rows(group: Group, found: Edges, limits: dict[str, float]) -> None:
-    for answer in group.answers:
-        if answer.columns:
-            ratio = found.ratios.get(answer.method)
-            marked = set() if ratio is None else set(np.flatnonzero(ratio > limits.get(answer.method, 1.0)).tolist())
-            answer.knife_edge = sorted(marked | (found.hanging if answer.labels else set()))
-
-
-def _widen(groups: list[Group], method: str, powers: int) -> None:
-    for group in groups:
-        for answer in group.answers:
-            if answer.method == method and answer.columns and not answer.labels:
-                line: Line = LINES["FP32" if answer.single or answer.columns[0].datatype == "FP32" else "FP64"]
-                answer.relative = repr(float(f"{line.relative * 10.0**powers:.0e}"))
-                answer.absolute = repr(float(f"{line.absolute * 10.0**powers:.0e}"))
-
-
-def _bytes(columns: Sequence[Column]) -> tuple[int, int]:
-    """(bytes of the elements, bytes of JSON) of some tensors."""
-    body = sum(memoryview(column.data).nbytes for column in columns)
-    return body, sum(_head(column) for column in columns)
-
-
-def _head(column: Column) -> int:
-    parameters = sum(len(key) + len(str(value)) + 8 for key, value in column.parameters.items())
-    return _TENSOR_BYTES + len(column.name) + parameters
-
-
-def _group_bytes(group: Group) -> int:
-    parts: list[Sequence[Column]] = [group.inputs]
-    parts += [answer.columns for answer in group.answers]
-    parts += [step.columns for step in group.steps]
-    return 400 + sum(sum(_bytes(columns)) for columns in parts) + 100 * len(group.answers)

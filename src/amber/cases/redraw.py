@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -177,7 +178,9 @@ def _series(series: Any, draw: Draw, position: int = 0) -> Any:
         plain = pandas.Series(drawn, index=index)
         return plain.astype(dtype) if "," not in text else _zoned(pandas, plain, dtype)
     if text.lower().startswith(("int", "uint", "float", "boolean")) and "[" not in text:
-        floats = draw.number(series.astype(object).map(lambda v: np.nan if cells.missing_kind(v) else float(v)).to_numpy())
+        floats = draw.number(
+            series.astype(object).map(lambda v: np.nan if cells.missing_kind(v) else float(v)).to_numpy()
+        )
         filled = cast(np.nan_to_num(floats), np.dtype(np.float64 if text.startswith("F") else np.int64))
         return pandas.Series(filled, index=index).astype(dtype).mask(pandas.Series(np.isnan(floats)))
     items = series.astype(object).tolist()
@@ -187,10 +190,12 @@ def _series(series: Any, draw: Draw, position: int = 0) -> Any:
         known = kept or list(dtype.categories)[:1]
         drawn_values = draw.values(items, known)
         return pandas.Series(
-            pandas.Categorical(drawn_values, categories=pandas.Index(known, dtype=dtype.categories.dtype), ordered=dtype.ordered)
+            pandas.Categorical(
+                drawn_values, categories=pandas.Index(known, dtype=dtype.categories.dtype), ordered=dtype.ordered
+            )
         )
     drawn_items: list[Any] = _drawn(items, draw, position)
-    if dtype == object and items and all(isinstance(v, int | float | None) for v in items):
+    if rows.is_object(dtype) and items and all(isinstance(v, int | float | None) for v in items):
         numbers = np.array([np.nan if v is None else float(v) for v in items])
         drawn_items = draw.number(numbers).tolist()
     return pandas.Series(drawn_items, index=index, dtype=dtype)
@@ -277,7 +282,7 @@ def _list(X: list[Any], draw: Draw, only: Sequence[Any] | None) -> list[Any]:
         sizes = np.array([len(row) for row in X])
         flat = Draw(int(sizes.sum()), draw.words, seed=3).values(items, draw.known.get(0, ()))
         ends = np.cumsum([0, *sizes.tolist()])
-        drawn = [type(X[0])(flat[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        drawn = [type(X[0])(flat[a:b]) for a, b in pairwise(ends)]
         return rows.cycled(drawn, draw.count) if drawn else []
     numbers = [row for row in X if isinstance(row, int | float)]
     if len(numbers) == len(X):

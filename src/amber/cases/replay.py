@@ -122,7 +122,9 @@ class _Replayer:
         step = self.trace.drifted()
         if step is not None:
             group, path, expected, got = step
-            self._found(2, Finding("step-drifted", "transform", group, None, expected, got, step=path, moved=self.moved))
+            self._found(
+                2, Finding("step-drifted", "transform", group, None, expected, got, step=path, moved=self.moved)
+            )
 
     def _found(self, level: int, finding: Finding | None) -> None:
         self.level = max(self.level, level)

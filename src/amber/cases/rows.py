@@ -146,7 +146,7 @@ def _edited_series(series: Any, edits: list[tuple[int, Any]]) -> Any:
     pandas = cells.pandas_module()
     values = [value for _, value in edits]
     dtype = series.dtype
-    if isinstance(dtype, np.dtype) and dtype != object and dtype.kind in "biuf":
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
         holding = _holding(dtype, values)
         array = np.array(series.to_numpy(), dtype=holding, copy=True)
         for row, value in edits:
@@ -167,8 +167,8 @@ def _edited_series(series: Any, edits: list[tuple[int, Any]]) -> Any:
 
 def _holding(dtype: Any, values: list[Any]) -> Any:
     """The nearest dtype that holds these values beside its own."""
-    if dtype == object or any(not isinstance(v, int | float | np.number) or isinstance(v, bool) for v in values):
-        return dtype if dtype == object or dtype.kind in "US" else np.dtype(object)
+    if dtype.kind == "O" or any(not isinstance(v, int | float | np.number) or isinstance(v, bool) for v in values):
+        return dtype if dtype.kind in "OUS" else np.dtype(object)
     if dtype.kind in "iu":
         info = np.iinfo(dtype)
         whole = all(isinstance(v, int | np.integer) and info.min <= v <= info.max for v in values)
@@ -181,7 +181,7 @@ def kinds(X: Any) -> list[str]:
     if form(X) == "frame":
         return [_series_kind(X.iloc[:, j]) for j in range(X.shape[1])]
     if form(X) == "array" and X.ndim == 2:
-        if X.dtype == object:
+        if X.dtype.kind == "O":
             return [_objects_kind(X[:, j]) for j in range(X.shape[1])]
         return [_KINDS.get(X.dtype.kind, "other")] * int(X.shape[1])
     if form(X) == "csr":
@@ -189,12 +189,17 @@ def kinds(X: Any) -> list[str]:
     return []
 
 
+def is_object(dtype: Any) -> bool:
+    """Whether a dtype is NumPy's object (pandas' own dtypes say kind "O" too)."""
+    return isinstance(dtype, np.dtype) and dtype.kind == "O"
+
+
 _KINDS = {"f": "number", "i": "integer", "u": "integer", "b": "bool", "U": "text", "M": "time"}
 
 
 def _series_kind(series: Any) -> str:
     dtype, text = series.dtype, str(series.dtype)
-    if isinstance(dtype, np.dtype) and dtype != object:
+    if isinstance(dtype, np.dtype) and dtype.kind != "O":
         return _KINDS.get(dtype.kind, "other")
     if text.startswith(("Int", "UInt")):
         return "integer"
@@ -208,7 +213,7 @@ def _series_kind(series: Any) -> str:
         return "text" if all(isinstance(c, str) for c in dtype.categories[:20]) else "category"
     if text in ("str", "string") or text.startswith("string["):
         return "text"
-    return _objects_kind(series.astype(object).to_numpy()) if dtype == object else "other"
+    return _objects_kind(series.astype(object).to_numpy()) if is_object(dtype) else "other"
 
 
 def _objects_kind(values: Any) -> str:

@@ -261,7 +261,15 @@ def _from_trees(part: Any) -> list[Column]:
 
 def _from_rows(part: Any) -> list[Column]:
     """Only the range of stored rows, never a row."""
-    for name in ("_fit_X", "X_train_", "X_fit_", "support_vectors_", "cluster_centers_", "means_", "subcluster_centers_"):
+    for name in (
+        "_fit_X",
+        "X_train_",
+        "X_fit_",
+        "support_vectors_",
+        "cluster_centers_",
+        "means_",
+        "subcluster_centers_",
+    ):
         stored = attribute(part, name)
         if hasattr(stored, "toarray"):
             stored = stored.toarray()
@@ -283,7 +291,7 @@ def _text_front(front: Any) -> Any:
         return _records(names, separator)
     if attribute(front, "input_type") in ("dict", "pair", "string") and attribute(front, "n_features") is not None:
         kinds: dict[str, list[Any]] = {
-            "dict": [{word: 1.0 + k % 3 for word in _GENERIC[k % 5 : k % 5 + 3]} for k in range(ROWS)],
+            "dict": [dict.fromkeys(_GENERIC[k % 5 : k % 5 + 3], 1.0 + k % 3) for k in range(ROWS)],
             "pair": [[(word, 1.0 + k % 3) for word in _GENERIC[k % 5 : k % 5 + 3]] for k in range(ROWS)],
             "string": [list(_GENERIC[k % 5 : k % 5 + 3]) for k in range(ROWS)],
         }

@@ -37,7 +37,9 @@ def same(left: Any, right: Any) -> bool:
 
 def _scalar(left: Any, right: Any) -> bool:
     if isinstance(right, float):
-        return math.copysign(1, left) == math.copysign(1, right) and (left == right or (left != left and right != right))
+        return math.copysign(1, left) == math.copysign(1, right) and (
+            left == right or (left != left and right != right)
+        )
     if right is pd.NA or right is pd.NaT:
         return left is right
     return bool(left == right)
@@ -68,4 +70,6 @@ def _array(left: Any, right: Any) -> bool:
 def _sparse(left: Any, right: Any) -> bool:
     a, b = left.tocsr(), right.tocsr()
     parts = [(a.data, b.data), (a.indices, b.indices), (a.indptr, b.indptr)]
-    return left.shape == right.shape and all(np.array_equal(x, y, equal_nan=True) and x.dtype == y.dtype for x, y in parts)
+    return left.shape == right.shape and all(
+        np.array_equal(x, y, equal_nan=True) and x.dtype == y.dtype for x, y in parts
+    )

@@ -56,7 +56,23 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-WORDS = "good bad fine poor the movie film plot actor great awful boring fun nice dull".split()
+WORDS = [
+    "good",
+    "bad",
+    "fine",
+    "poor",
+    "the",
+    "movie",
+    "film",
+    "plot",
+    "actor",
+    "great",
+    "awful",
+    "boring",
+    "fun",
+    "nice",
+    "dull",
+]
 
 
 @cache
@@ -189,7 +205,9 @@ MODELS: dict[str, Made] = {
     "svd": (lambda: make_pipeline(TfidfVectorizer(), TruncatedSVD(4, random_state=0)), texts, None),
     "records": (lambda: make_pipeline(DictVectorizer(), Ridge()), records, lambda: np.arange(60.0) % 11),
     "calibrated": _wine(lambda: scaled(CalibratedClassifierCV(LinearSVC(), cv=2))),
-    "voting": _wine(lambda: VotingClassifier([("a", scaled(LogisticRegression())), ("b", GaussianNB())], voting="soft")),
+    "voting": _wine(
+        lambda: VotingClassifier([("a", scaled(LogisticRegression())), ("b", GaussianNB())], voting="soft")
+    ),
     "stacking": _wine(lambda: StackingClassifier([("a", GaussianNB())], scaled(LogisticRegression()), cv=2)),
     "search": _wine(lambda: GridSearchCV(scaled(LogisticRegression()), {"logisticregression__C": [0.1, 1]}, cv=2)),
     "union": _wine(lambda: make_pipeline(make_union(StandardScaler(), PCA(2)), LogisticRegression(max_iter=1000))),
@@ -204,7 +222,11 @@ MODELS: dict[str, Made] = {
         lambda: wine()[0],
         lambda: np.stack([wine()[1], wine()[1] == 1], axis=1),
     ),
-    "pandas-output": (lambda: prepared().set_output(transform="pandas").set_params(kinds__sparse_output=False), people, None),
+    "pandas-output": (
+        lambda: prepared().set_output(transform="pandas").set_params(kinds__sparse_output=False),
+        people,
+        None,
+    ),
     "ordinal": (lambda: OrdinalEncoder(), lambda: people()[["city", "sex"]], None),
     "labels": (lambda: LabelEncoder(), lambda: np.array(WORDS), None),
     "sets": (lambda: MultiLabelBinarizer(), lambda: [("a", "b"), ("b",), ()], None),

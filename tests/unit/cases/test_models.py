@@ -43,7 +43,9 @@ def test_answers_its_own_cases_identically(name: str) -> None:
     assert len(marked) <= 0.02 * clean.rows, marked
 
 
-@pytest.mark.parametrize("name", ["logistic", "mixed-logistic", "forest-regressor", "tfidf", "records", "labels", "sets"])
+@pytest.mark.parametrize(
+    "name", ["logistic", "mixed-logistic", "forest-regressor", "tfidf", "records", "labels", "sets"]
+)
 @pytest.mark.parametrize("mode", ["none", "synthetic"])
 def test_answers_synthetic_cases_identically(name: str, mode: str) -> None:
     model, X = fitted(name)

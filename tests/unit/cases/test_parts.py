@@ -350,7 +350,9 @@ def test_lines_follow_the_datatype() -> None:
 def test_sparse_answers_are_compared_as_tables() -> None:
     dense = np.array([[0.0, 2.0, 0.0], [1.0, 0.0, 3.0]])
     expected, _ = answer(sp.csr_matrix(dense))
-    shuffled = sp.csr_matrix((np.array([2.0, 3.0, 1.0, 0.0]), np.array([1, 2, 0, 1]), np.array([0, 1, 4])), shape=(2, 3))
+    shuffled = sp.csr_matrix(
+        (np.array([2.0, 3.0, 1.0, 0.0]), np.array([1, 2, 0, 1]), np.array([0, 1, 4])), shape=(2, 3)
+    )
     found = compare(expected, answer(shuffled)[1], 2, {})
     assert not found.identical
     assert found.ratio.tolist() == [0.0, 0.0]
@@ -382,4 +384,6 @@ def test_missing_values_of_each_kind_differ() -> None:
     expected, _ = answer(np.array(["a", None], dtype=object))
     assert compare(expected, answer(np.array(["a", math.nan], dtype=object))[1], 2, {}).ratio[1] == math.inf
     nullable, _ = answer(pd.DataFrame({"n": pd.array([1, None], dtype="Int64")}))
-    assert compare(nullable, answer(pd.DataFrame({"n": pd.array([1, 0], dtype="Int64")}))[1], 2, {}).ratio[1] == math.inf
+    assert (
+        compare(nullable, answer(pd.DataFrame({"n": pd.array([1, 0], dtype="Int64")}))[1], 2, {}).ratio[1] == math.inf
+    )

@@ -59,8 +59,11 @@ def test_groups_of_a_mixed_pipeline() -> None:
     ]  # fmt: skip
     assert first.answers[0].labels
     assert [step.path for step in first.steps] == [
-        "steps[0].transformers[0].steps[0]", "steps[0].transformers[0].steps[1]", "steps[0].transformers[1]", "steps[0]",
-    ]  # fmt: skip
+        "steps[0].transformers[0].steps[0]",
+        "steps[0].transformers[0].steps[1]",
+        "steps[0].transformers[1]",
+        "steps[0]",
+    ]
     assert all(answer.refusal == "ValueError" for answer in of_kind(found, "no-rows")[0].answers)
     assert found.batching["predict"] == {"original": "exact"}
     assert found.methods == sorted(found.methods)
@@ -324,13 +327,15 @@ REPEATED = ["mixed-boosting", "tfidf", "forest", "records", "sets"]
 
 @pytest.mark.parametrize(("seed", "threads"), [("0", "1"), ("77", "2")])
 def test_the_same_bytes_in_any_process(seed: str, threads: str) -> None:
-    expected = []
-    for name in REPEATED:
-        for options in ({"rows": "keep"}, {"rows": "synthetic"}, {"sample": None}):
-            expected.append(hashlib.sha256(bytes_of(again(name, **options))).hexdigest())
+    ways: list[dict[str, Any]] = [{"rows": "keep"}, {"rows": "synthetic"}, {"sample": None}]
+    expected = [hashlib.sha256(bytes_of(again(name, **way))).hexdigest() for name in REPEATED for way in ways]
     surroundings = {**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
     said = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT, *REPEATED], env=surroundings, capture_output=True, text=True, check=True
+        [sys.executable, "-W", "ignore", "-c", SCRIPT, *REPEATED],
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert said.stdout.split() == expected
 

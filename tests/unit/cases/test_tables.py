@@ -115,7 +115,9 @@ def frame_cases() -> list[pd.DataFrame]:
     )
     twice = pd.DataFrame(np.arange(4.0).reshape(2, 2), columns=["a", "a"])
     indexed = every[["f", "cat"]].set_index(pd.Index(["p", "q", "r", "s"], name="who"))
-    multi = every[["f"]].set_index(pd.MultiIndex.from_tuples([(1, "a"), (1, "b"), (2, "a"), (2, "b")], names=["n", None]))
+    multi = every[["f"]].set_index(
+        pd.MultiIndex.from_tuples([(1, "a"), (1, "b"), (2, "a"), (2, "b")], names=["n", None])
+    )
     levels = pd.DataFrame(np.eye(2), columns=pd.MultiIndex.from_tuples([("x", 1), ("x", 2)]))
     return [
         every,
@@ -185,7 +187,18 @@ HOSTILE = [
     ("array", [Column("X", "BYTES", (1,), b"\x04\x00\x00\x00abcd", {"amber.dtype": "<U3"})]),
     ("array", [Column("X", "BYTES", (1,), b"\x09\x00\x00\x00abcd", {"amber.dtype": "<U3"})]),
     ("array", [Column("X", "BYTES", (1,), b"\x00\x00\x00\x00", {"amber.dtype": "object"})]),
-    ("array", [Column("X", "INT64", (1,), b"\0" * 8, {"amber.dtype": "object", "amber.items": "int", "amber.missing.none": "AAAA"})]),
+    (
+        "array",
+        [
+            Column(
+                "X",
+                "INT64",
+                (1,),
+                b"\0" * 8,
+                {"amber.dtype": "object", "amber.items": "int", "amber.missing.none": "AAAA"},
+            )
+        ],
+    ),
     ("array", []),
     ("array", [Column("X", "FP64", (0,), b"")] * 2),
     ("nothing", [Column("X", "BYTES", (0,), b"")]),
@@ -193,7 +206,10 @@ HOSTILE = [
     ("frame", [Column("a", "FP64", (1, 1), b"\0" * 8)]),
     ("frame", [Column("a", "INT64", (1,), b"\0" * 8, {"amber.dtype": "datetime64[ns, dateutil//etc/passwd]"})]),
     ("frame", [Column("a", "INT64", (1,), b"\0" * 8, {"amber.dtype": "datetime64[ns, ../../etc/passwd]"})]),
-    ("frame", [Column("a", "BYTES", (0,), b"", {"amber.dtype": "category", "amber.items": "str", "amber.categories": "{"})]),
+    (
+        "frame",
+        [Column("a", "BYTES", (0,), b"", {"amber.dtype": "category", "amber.items": "str", "amber.categories": "{"})],
+    ),
     ("csr", [Column("X", "FP64", (1,), b"\0" * 8)]),
 ]
 
@@ -221,19 +237,39 @@ def test_hostile_sparse_is_refused(part: str, value: np.ndarray) -> None:
     table = tables.encode(sp.csr_matrix(np.eye(2)))
     position = ["data", "indices", "indptr"].index(part)
     bad = tables.encode(value).columns[0]
-    table.columns[position] = Column(part, bad.datatype, bad.shape, bad.data, {**table.columns[position].parameters, **bad.parameters})
+    table.columns[position] = Column(
+        part, bad.datatype, bad.shape, bad.data, {**table.columns[position].parameters, **bad.parameters}
+    )
     with pytest.raises(CaseError) as caught:
         tables.decode("csr", table.columns)
     assert caught.value.code == "cases-sparse"
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "[", "[1]", "1.5", "NaN", '{"eval":"1"}', '{"float":"x"}', '{"int":5}', '{"a":1,"b":2}', '{"missing":"x"}']
-    + ['{"list":[' * 5000, '{"list":[' * 20 + "1" + "]}" * 20, '{"number":["O","AAAAAAAAAAA="]}']
-    + ['{"number":["<f8","AAAA"]}', '{"array":["<f8",[99999999999],""]}', '{"array":["<U1",[1],"////fw=="]}']
-    + ['{"timestamp":["ns","5","../x"]}', '{"dict":[[{"list":[]},1]]}', '{"set":[{"dict":[]}]}', "9" * 5000],
-)
+HOSTILE_CELLS = [
+    "",
+    "[",
+    "[1]",
+    "1.5",
+    "NaN",
+    '{"eval":"1"}',
+    '{"float":"x"}',
+    '{"int":5}',
+    '{"a":1,"b":2}',
+    '{"missing":"x"}',
+    '{"list":[' * 5000,
+    '{"list":[' * 20 + "1" + "]}" * 20,
+    '{"number":["O","AAAAAAAAAAA="]}',
+    '{"number":["<f8","AAAA"]}',
+    '{"array":["<f8",[99999999999],""]}',
+    '{"array":["<U1",[1],"////fw=="]}',
+    '{"timestamp":["ns","5","../x"]}',
+    '{"dict":[[{"list":[]},1]]}',
+    '{"set":[{"dict":[]}]}',
+    "9" * 5000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE_CELLS)
 def test_hostile_cells_are_refused(text: str) -> None:
     with pytest.raises(CaseError):
         cells.load(text)

@@ -114,6 +114,8 @@ def from_array(column: Any, dtype: Any) -> Any:
         return column
     if not isinstance(dtype, np.dtype) or dtype.kind not in "iufc" or column.dtype.kind not in "iuf":
         return from_values(column.tolist(), dtype)
+    if dtype.kind in "iu" and column.dtype.kind == "f" and np.isnan(column).any():
+        return from_values(column.tolist(), dtype)
     with np.errstate(all="ignore"):
         cast = column.astype(dtype)
         back = cast.astype(column.dtype)
@@ -232,15 +234,19 @@ def _boolean_value(position: int, cell: Any) -> bool | None:
 
 
 def _filled(values: list[Any], dtype: Any, expected: str) -> Any:
-    """Numbers or booleans with None for missing, as an array; where the dtype has no missing value that is an error."""
+    """Numbers or booleans with None for missing, as an array.
+
+    Integers have no missing value: with a gap they come as float64 with NaN, as pandas itself reads them, where that
+    holds them exactly; whether the model takes the gap is the model's answer. A gap among booleans is an error.
+    """
     if not isinstance(dtype, np.dtype):
         return _pandas_array(values, dtype)
     if dtype.kind == "f":
         return np.array([math.nan if value is None else value for value in values], dtype=np.float64).astype(dtype)
-    for position, value in enumerate(values):
-        if value is None:
-            raise BadCell(position, expected, "a missing value")
-    return np.array(values, dtype=dtype)
+    gaps = [position for position, value in enumerate(values) if value is None]
+    if gaps and (dtype.kind == "b" or any(value is not None and abs(value) > _EXACT for value in values)):
+        raise BadCell(gaps[0], expected, "a missing value")
+    return np.array([math.nan if value is None else value for value in values], np.float64 if gaps else dtype)
 
 
 def _text(position: int, cell: Any, empty: Any) -> Any:

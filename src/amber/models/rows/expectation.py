@@ -215,7 +215,8 @@ def build(expected: Expected, block: Block, where: str, missing: frozenset[str])
     if expected.example.ndim == 1:
         return columns[0]
     table = np.column_stack(columns) if columns else np.empty((block.rows, 0))
-    if expected.example.dtype.kind not in "US":
+    gaps_among_integers = table.dtype.kind == "f" and expected.example.dtype.kind in "iu"
+    if expected.example.dtype.kind not in "US" and not gaps_among_integers:
         table = table.astype(expected.example.dtype, copy=False)
     return type(expected.example)(table) if expected.layout == "csr" else np.ascontiguousarray(table)
 

@@ -43,7 +43,7 @@ def test_numbers_come_in_every_width(dtype: str) -> None:
     [
         (["1", "x"], "i8", 1, "'x'"),
         (["1", "1.5"], "i8", 1, "'1.5'"),
-        (["1", ""], "i8", 1, "a missing value"),
+        (["9007199254740993", ""], "i8", 1, "a missing value"),
         (["1_000"], "f8", 0, "'1_000'"),
         (["1,5"], "f8", 0, "'1,5'"),
         (["300"], "u1", 0, "300"),
@@ -59,6 +59,12 @@ def test_what_is_not_the_dtype_is_named(cells: list[str], dtype: str, position: 
     with pytest.raises(BadCell) as caught:
         from_text(cells, np.dtype(dtype))
     assert (caught.value.position, caught.value.got) == (position, got)
+
+
+def test_integers_with_a_gap_are_floats_as_pandas_reads_them() -> None:
+    for found in (from_text(["1", "", "3"], np.dtype(np.int8)), from_values([1, None, 3.0], np.dtype(np.int8))):
+        assert found.dtype == np.float64
+        assert np.array_equal(found, [1, math.nan, 3], equal_nan=True)
 
 
 def test_large_integers_keep_every_digit() -> None:
@@ -154,7 +160,8 @@ def test_typed_values_that_fit() -> None:
         (np.array([0.5, 0.1]), "f4", False),
         (np.array([255], np.uint8), "i1", False),
         (np.array([-1]), "u8", False),
-        (np.array([1.0, math.nan]), "i8", False),
+        (np.array([1.0, math.nan]), "i8", True),
+        (np.array([math.nan, 1.5]), "i8", False),
     ],
 )
 def test_arrays_are_cast_without_loss_or_not_at_all(column: Any, dtype: str, fits: bool) -> None:

@@ -93,6 +93,13 @@ def test_arrays_take_columns_by_position() -> None:
         objects(example, "a,b,c\n1,2,3\n")
 
 
+def test_integer_arrays_with_a_gap_are_floats() -> None:
+    example = np.array([[1, 2], [3, 4]])
+    assert objects(example, "a,b\n1,2\n")[0].dtype == np.int64
+    (found,) = objects(example, "a,b\n1,\n")
+    assert np.array_equal(found, [[1, np.nan]], equal_nan=True)
+
+
 def test_a_frame_without_header_is_taken_by_position() -> None:
     wanted = expected(FRAME[["age", "visits"]])
     data = io.BufferedReader(io.BytesIO(b"1,2\n3,4\n"))  # type: ignore[arg-type]
