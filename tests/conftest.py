@@ -6,9 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # The same examples on every machine and no deadline: a shared machine would fail it for its neighbours' sake.
-settings.register_profile(
-    "house", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("house", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 
 

@@ -127,7 +127,7 @@ class Facts:
         if not isinstance(step, str) or not all(type(item) is int for item in items):
             return None
         try:
-            return [table[item].attrs[step] for item in items]  # type: ignore[index,union-attr]
+            return [table[item].attrs[step] for item in items]  # type: ignore[union-attr]
         except (KeyError, AttributeError):
             return None
 
@@ -264,7 +264,7 @@ class Facts:
     def shape(self, item: Item) -> tuple[int, ...]:
         """Return the shape of an array, a sparse array or a collection; `None` counts as empty."""
         if isinstance(item, np.ndarray):
-            return item.shape
+            return tuple(item.shape)
         node = self.tree.nodes[item]
         if type(node) is nodes.Array or type(node) is nodes.ObjectArray:
             return tuple(node.shape)
@@ -312,12 +312,12 @@ class Facts:
     def sortable(self, item: Item) -> Array:
         """Return the numbers or times of an item without the NaN or NaT at its end; nothing of text and objects."""
         array = item if isinstance(item, np.ndarray) else None
-        if array is None and isinstance(node := self.tree.nodes[item], nodes.Array):  # type: ignore[index]
+        if array is None and isinstance(node := self.tree.nodes[item], nodes.Array):
             array = self.array(item, node)  # type: ignore[arg-type]
         if array is not None and array.dtype.kind in "USVOc":
             return np.zeros(0, np.int64)
         if array is None:
-            node = self.tree.nodes[item]  # type: ignore[index]
+            node = self.tree.nodes[item]
             if isinstance(node, nodes.ObjectArray | nodes.Strings | nodes.NoneNode):
                 return np.zeros(0, np.int64)
             array = self.elements(item)

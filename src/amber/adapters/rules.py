@@ -316,7 +316,7 @@ class Batch:
             if rule.leaf_mark is not None:
                 inner = self.mask((rule.left, "!=", rule.leaf_mark), left.counts)
             else:
-                inner = flags == 0
+                inner = np.asarray(flags == 0)
             yield from forest.check(inner, rule.leaf_mark, depth)
         else:
             yield int(np.argmin(sizes)), "a tree without nodes"
@@ -468,7 +468,8 @@ def _grouped(sizes: Array, counts: list[int]) -> Array:
 def _places(found: Ragged) -> Array:
     """Return the position of each value among those of its object."""
     sizes = _sizes(found)
-    return np.arange(len(found.values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    places: Array = np.arange(len(found.values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return places
 
 
 def _sizes(found: Ragged) -> Array:
