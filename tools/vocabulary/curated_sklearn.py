@@ -55,8 +55,15 @@ CONSTRAINTS: dict[str, Constraint] = {
     "metric-parameters": [
         "none", {"is": "map", "keys": {"is": "str", "refused": ["X_norm_squared", "Y_norm_squared"]}}
     ],
-    "callable": ["none", {"is": "function"},
- {"is": "kind", "kinds": ["custom-function", "custom", "custom-type", "type"]}],
+    # A class is called as `func(X, **kw_args)`: only those whose work is linear in what they are given.
+    "callable": [
+        "none", {"is": "function"}, {"is": "object", "types": ["functools.partial"]},
+        {"is": "type", "types": [
+            "builtins.bool", "builtins.float", "builtins.int", "builtins.str", "builtins.list", "builtins.tuple",
+            "numpy.bool_", "numpy.float32", "numpy.float64", "numpy.int32", "numpy.int64", "numpy.str_",
+        ]},
+        {"is": "kind", "kinds": ["custom-function", "custom", "custom-type"]},
+    ],
 }  # fmt: skip
 
 # -- by name, in every class that has the attribute ------------------------------------------------------------------
@@ -81,6 +88,8 @@ BY_NAME: dict[str, Constraint] = {
     "metric_kwargs": "metric-parameters",
     "kernel_params": ["none", "map"],
     "callback": "callable",
+    "func": "callable",
+    "inverse_func": "callable",
 }
 
 # -- by class ---------------------------------------------------------------------------------------------------------

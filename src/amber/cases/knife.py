@@ -48,7 +48,13 @@ class Recorded:
 
 
 def find_edges(
-    model: Any, chain: Chain, group: Recorded, methods: Sequence[str], scales: Scales, alone: int, ordinary: bool
+    model: Any,
+    chain: Chain,
+    group: Recorded,
+    methods: Sequence[str],
+    scales: Scales,
+    alone: int,
+    ordinary: Scales | None = None,
 ) -> Edges:
     """Ask the model for the same rows in other ways.
 
@@ -59,18 +65,18 @@ def find_edges(
         methods: The methods to ask; those with answers that have one element or more for each row count.
         scales: The `s` of each output.
         alone: How many rows to ask one by one, those with the smallest margins first.
-        ordinary: The rows are ordinary ones, so a column has a typical magnitude.
+        ordinary: The `s` of the ordinary rows, where the group is another one; margins are measured by them.
     """
     asked = [m for m in methods if m in group.values and m != INVERSE]
     edges = Edges(ratios={method: np.zeros(group.rows) for method in asked})
     if group.rows == 0:
         return edges
-    margins = _margins(group, scales)
+    margins = _margins(group, scales if ordinary is None else ordinary)
     picked = _smallest(margins, group.rows, alone)
     order = np.random.RandomState(7).permutation(group.rows).tolist()
     shuffled = _Again(chain, model, rows.take(group.X, order))
     single = [(row, _Again(chain, model, rows.take(group.X, [row]))) for row in picked]
-    moves = list(_moves(chain, group.X, ordinary))
+    moves = list(_moves(chain, group.X, ordinary is None))
     for method in asked:
         seen = [_compared(group, method, scales, shuffled, np.argsort(order).tolist())]
         seen += [_compared(group, method, scales, again, [0], [row]) for row, again in single]

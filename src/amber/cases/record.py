@@ -299,7 +299,7 @@ class _Recorder:
         for answer in main.answers:
             scale_of(answer.columns, answer.method, self.scales)
         alone = max(4, min(MAX_ALONE, _ALONE_WORK // self.cost[0]))
-        found = find_edges(self.model, self.chain, kept[0], self._knife_methods(main), self.scales, alone, True)
+        found = find_edges(self.model, self.chain, kept[0], self._knife_methods(main), self.scales, alone)
         widened = {method: widening(ratio) for method, ratio in found.ratios.items()}
         for method, powers in widened.items():
             if powers and self.tolerance is None:
@@ -311,7 +311,9 @@ class _Recorder:
             if group.kind in _REPEATED:
                 take_over(group, main.answers)
             if group.kind in _VARIED and live.values:
-                near = find_edges(self.model, self.chain, live, self._knife_methods(group), self._own(group), 2, False)
+                near = find_edges(
+                    self.model, self.chain, live, self._knife_methods(group), self._own(group), 2, self.scales
+                )
                 for method, batching in found.batching.items():
                     if batching == "none":
                         near.ratios.pop(method, None)

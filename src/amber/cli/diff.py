@@ -35,5 +35,5 @@ def command(a: str, b: str, as_json: bool, policy_file: str | None, allow: tuple
     if as_json:
         render.out(json.dumps(difference.to_dict(), ensure_ascii=False, indent=2))
     else:
-        render.out(str(difference))
+        render.out(render.for_terminal(str(difference)))
     return EXIT_OK if difference.same else EXIT_DRIFTED

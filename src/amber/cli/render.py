@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
@@ -129,6 +131,22 @@ def report_text(report: Report) -> str:
         if position < len(lines):
             lines[position] = lines[position].replace(step.status, paint(step.status, _STATUS[step.status]), 1)
     return "\n".join(lines)
+
+
+def folded(line: str, width: int) -> list[str]:
+    """Return a line of plain text in parts of at most `width` characters, the later ones indented."""
+    if len(line) <= width or "\x1b" in line:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def for_terminal(text: str) -> str:
+    """Return `text` with long lines folded where a person sees them; a file or a pipe gets each line whole."""
+    if not sys.stdout.isatty():
+        return text
+    width = max(40, shutil.get_terminal_size().columns - 1)
+    return "\n".join(part for line in text.split("\n") for part in folded(line, width))
 
 
 def overview(text: str) -> str:

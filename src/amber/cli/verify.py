@@ -45,7 +45,7 @@ def command(file: str, as_json: bool, policy_file: str | None, allow: tuple[str,
     if as_json:
         render.out(json.dumps({**report.to_dict(), "exit_code": code}, ensure_ascii=False, indent=2))
     else:
-        render.out(render.report_text(report))
+        render.out(render.for_terminal(render.report_text(report)))
     return code
 
 

@@ -306,7 +306,7 @@ def _cancelling(X: Any) -> Any:
 def test_find_edges_of_no_rows() -> None:
     model, _ = fitted("ridge")
     group = Recorded(np.empty((0, 10)), 0, {}, {})
-    assert find_edges(model, chain_of(model), group, ["predict"], {}, 4, True).ratios == {}
+    assert find_edges(model, chain_of(model), group, ["predict"], {}, 4).ratios == {}
 
 
 # -- tolerance --------------------------------------------------------------------------------------------------------

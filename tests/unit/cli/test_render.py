@@ -24,6 +24,16 @@ def test_a_coloured_report_says_the_same_words() -> None:
     assert render.report_text(REPORT) != str(REPORT)
 
 
+def test_long_lines_are_folded_under_themselves() -> None:
+    line = "  - predict, case g000 row 8: expected fast, got slow; 5 of 111 labels flipped"
+    assert render.folded(line, 200) == [line]
+    parts = render.folded(line, 40)
+    assert all(len(part) <= 40 for part in parts)
+    assert all(part.startswith("      ") for part in parts[1:])
+    assert " ".join(part.strip() for part in parts) == line.strip()
+    assert render.for_terminal(line * 9) == line * 9, "a pipe gets the line whole"
+
+
 def test_no_colour_on_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     render.out(render.report_text(REPORT))
     assert capsys.readouterr().out == f"{REPORT}\n"

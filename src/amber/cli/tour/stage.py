@@ -51,7 +51,7 @@ class Stage:
         shown = list(lines)
         bar = render.paint("│" if render.can_show("│") else "|", dim=True)
         for line in shown[:most]:
-            for part in _folded(line):
+            for part in render.folded(line, FOLD):
                 render.out(f"{_INDENT}{bar} {part}".rstrip())
         if len(shown) > most:
             render.out(f"{_INDENT}{bar} {render.paint(f'... and {len(shown) - most} lines more', dim=True)}")
@@ -113,11 +113,3 @@ class Stage:
     def seconds(self) -> float:
         """Seconds since the tour began."""
         return time.perf_counter() - self.begin
-
-
-def _folded(line: str) -> list[str]:
-    """A long line of plain text as several, the later ones indented; anything else as it is."""
-    if len(line) <= FOLD or "\x1b" in line:
-        return [line]
-    indent = " " * (len(line) - len(line.lstrip()) + 4)
-    return textwrap.wrap(line, FOLD, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
