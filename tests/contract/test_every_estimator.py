@@ -73,7 +73,8 @@ WITH_SAMPLE = [
 ]
 
 # These hold a matrix of negative strides (rows in reverse), which NumPy multiplies in another order of
-# additions than the same matrix in a natural layout: any copy of the original differs from it in the last bits.
+# additions than the same matrix in a natural layout. An artifact keeps the strides; a pickle does not, and its answers
+# differ in the last bits.
 REVERSED = frozenset(["PCA[arpack]", "PCA[csr-arpack]", "TruncatedSVD[arpack]"])
 # These answer no new row: what they have is what they found in fitting.
 WITHOUT_METHODS = frozenset(
@@ -117,8 +118,7 @@ def artifact(folder: Path, name: str) -> Kept:
     original = found.make()
     path = write_bare(original, folder / f"{NAMES.index(name):04d}.amber", policy_for(found))
     unfitted = grown(lambda: clone(original))
-    asked = copy.deepcopy(original) if name in REVERSED else original
-    return Kept(path, type(original), unfitted, answers(asked, found.inputs, found.target))
+    return Kept(path, type(original), unfitted, answers(original, found.inputs, found.target))
 
 
 def reloaded(folder: Path, name: str) -> Any:
@@ -168,7 +168,8 @@ def test_the_reloaded_can_be_cloned_pickled_and_set(folder: Path, name: str) -> 
     parameters = model.get_params(deep=False)
     model.set_params(**parameters)
     assert all(value is parameters[key] for key, value in model.get_params(deep=False).items())
-    line = difference(kept.answers, answers(pickle.loads(pickle.dumps(model)), found.inputs, found.target))
+    wanted = kept.answers if name not in REVERSED else answers(copy.deepcopy(found.make()), found.inputs, found.target)
+    line = difference(wanted, answers(pickle.loads(pickle.dumps(model)), found.inputs, found.target))
     assert line is None, line
 
 

@@ -25,7 +25,7 @@ class SeedSequence:
         """Return entropy, spawn key, pool size and the number of children spawned."""
         state: dict[str, Any] = dict(obj.state)
         entropy = state["entropy"]
-        if not isinstance(entropy, int):
+        if not isinstance(entropy, int | np.integer):
             state["entropy"] = [int(word) for word in np.ravel(entropy)]
         state["spawn_key"] = [int(word) for word in state["spawn_key"]]
         return state
@@ -33,7 +33,8 @@ class SeedSequence:
     def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
         """Hash the entropy again, as the constructor does; sizes are capped by the vocabulary."""
         entropy = state["entropy"]
-        for word in [entropy] if isinstance(entropy, int) else [*entropy, *state["spawn_key"]]:
+        single = isinstance(entropy, int | np.integer)
+        for word in [entropy] if single else [*entropy, *state["spawn_key"]]:
             if word < 0:
                 raise AuditError("value-out-of-range", "entropy is negative", where="SeedSequence")
         return cls(

@@ -49,9 +49,12 @@ class SklearnAdapter:
 
     def migrate(self, cls: type, state: dict[str, Any], written: str) -> dict[str, Any]:
         """Return the attributes that the installed scikit-learn expects; see `sklearn_versions`."""
-        from amber.adapters import sklearn_versions
+        from amber.adapters import sklearn_containers, sklearn_versions
 
-        return sklearn_versions.migrate(cls, state, written)
+        moved = sklearn_versions.migrate(cls, state, written)
+        if cls.__name__ == "_CFNode":
+            sklearn_containers.relink_birch_node(moved)
+        return moved
 
     def fitted(self, obj: Any) -> str | None:
         """Return None for a fitted estimator, else which part is not and the method to call."""

@@ -66,3 +66,18 @@ class IsotonicState:
         if "X_thresholds_" in state and "y_thresholds_" in state:
             model._build_f(state["X_thresholds_"], state["y_thresholds_"])
         return model
+
+
+def relink_birch_node(state: dict[str, Any]) -> None:
+    """Make the centroids of a Birch node views of its buffers again, as `partial_fit` expects.
+
+    Views come back as arrays of their own (as with pickle, after which Birch learns on with stale centroids).
+    """
+    import numpy as np
+
+    for part, whole in (("centroids_", "init_centroids_"), ("squared_norm_", "init_sq_norm_")):
+        kept, buffer = state.get(part), state.get(whole)
+        if isinstance(kept, np.ndarray) and isinstance(buffer, np.ndarray) and kept.ndim == buffer.ndim:
+            front = buffer[: len(kept)]
+            if np.array_equal(front, kept):
+                state[part] = front
