@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from amber.cases import rows, tables
-from amber.cases.anatomy import Chain, attribute, inner_transformers, is_pipeline, passes_on
+from amber.cases.anatomy import Chain, attribute, inner_transformers, is_exact, is_pipeline, passes_on
 from amber.tree.evidence import StepOutput
 
 MAX_ROWS = 16
@@ -90,8 +90,6 @@ def _names(columns: Any) -> bool:
 
 def inexact_columns(step: Any, width: int) -> Any:
     """Return which output columns of a stage may differ between kernels: all, but for exact parts of a known layout."""
-    from amber.cases.anatomy import is_exact
-
     mask = np.ones(width, bool)
     places = attribute(step, "output_indices_")
     fitted = attribute(step, "transformers_")
