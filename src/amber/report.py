@@ -61,7 +61,7 @@ class Step:
 class Finding:
     """One answer that is not as recorded. Holds row numbers and answers, never input values."""
 
-    code: str  # label-flipped | value-drifted | shape-changed | dtype-changed | refused | answered | raised
+    code: str  # label-flipped | value-drifted | shape-changed | dtype-changed | refused | answered | raised | step-drifted
     method: str
     group: str
     row: int | None
