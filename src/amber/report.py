@@ -61,7 +61,8 @@ class Step:
 class Finding:
     """One answer that is not as recorded. Holds row numbers and answers, never input values."""
 
-    code: str  # label-flipped | value-drifted | shape-changed | dtype-changed | refused | answered | raised | step-drifted
+    # label-flipped | value-drifted | shape-changed | dtype-changed | refused | answered | raised | step-drifted
+    code: str
     method: str
     group: str
     row: int | None
