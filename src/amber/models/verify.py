@@ -94,8 +94,15 @@ def _merged(report: Report, outcome: dict[str, Any]) -> Report:
         status = "passed"
     elif verdict == "unchecked":
         status = "not-asked"
-    merged = _with_step(report, Step(9, status, reason, outcome["detail"]), verdict, reason)
+    detail = outcome["detail"] or counted(outcome["rows"], outcome["knife_edge"])
+    merged = _with_step(report, Step(9, status, reason, detail), verdict, reason)
     return replace(merged, findings=outcome["findings"], cases=outcome["rows"], knife_edge=outcome["knife_edge"])
+
+
+def counted(rows: int, knife_edge: int) -> str:
+    """Say how many rows were replayed, and how many of them only rounding decided."""
+    edge = f", {knife_edge} differ on a knife edge" if knife_edge else ""
+    return f"{rows} rows replayed{edge}" if rows else ""
 
 
 def _judged(report: Report, rules: Policy) -> Report:
