@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from amber.errors import FormatError, PolicyError, shown
 from amber.models import environment
-from amber.models.tree_diff import Change, tree_changes
+from amber.models.change import Change
+from amber.models.libraries import needed
 from amber.policy import Policy
 from amber.report import EXIT_DRIFTED, EXIT_OK, Finding
 
@@ -74,6 +75,7 @@ class Difference:
         return f"<pre>{html.escape(str(self))}</pre>"
 
 
+@needed()
 def diff(a: Any, b: Any, *, policy: Policy | None = None, answers: bool = True) -> Difference:
     """Compare two artifacts.
 
@@ -88,6 +90,7 @@ def diff(a: Any, b: Any, *, policy: Policy | None = None, answers: bool = True) 
         PolicyError: The policy refuses one of them.
         SourceError: One of them cannot be read.
     """
+    from amber.models.tree_diff import tree_changes
     from amber.vault.check import check
 
     rules = policy or Policy()

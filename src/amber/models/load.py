@@ -12,9 +12,10 @@ import time
 import warnings
 from typing import Any, Literal, overload
 
-from amber.errors import AmberWarning, BuildError, CaseError, PolicyError, UsageError
+from amber.errors import AmberWarning, CaseError, PolicyError, UsageError
 from amber.models import environment
 from amber.models.audit import audit
+from amber.models.libraries import needed
 from amber.policy import Policy
 from amber.report import Report, Step
 
@@ -46,6 +47,7 @@ def load(
 ) -> tuple[Any, Report]: ...
 
 
+@needed()
 def load(
     source: Any,
     *,
@@ -76,6 +78,7 @@ def load(
         PolicyError: The policy refuses it.
         SourceError: It cannot be read.
     """
+    from amber.adapters.build import build
     from amber.archive.assemble import read_evidence, read_tree
     from amber.vault.check import open_checked
 
@@ -92,7 +95,7 @@ def load(
         steps.append(Step(6, "passed"))
         clock.lap("audit")
         then = environment.recorded(opened.members["env/pylock.toml"])
-        model = _build(tree, manifest.libraries)
+        model = build(tree, manifest.libraries)
         clock.lap("build")
         moved = environment.differences(then, manifest.libraries, manifest.libraries)
         steps.append(Step(7, "passed", "environment-changed" if moved else "", "; ".join(moved)))
@@ -107,19 +110,6 @@ def load(
     _judge(outcome, rules)
     _tell(outcome, report)
     return (model, outcome) if report else model
-
-
-def _build(tree: Any, libraries: dict[str, str]) -> Any:
-    from amber.adapters.build import build
-
-    try:
-        return build(tree, libraries)
-    except ImportError as error:
-        raise BuildError(
-            "library-missing",
-            f"a library of the model is not installed: {error}",
-            hint="pip install 'amber[sklearn]' (and what else the model needs: amber inspect FILE)",
-        ) from error
 
 
 def _replayed(
@@ -184,7 +174,7 @@ def _tell(outcome: Report, returned: bool) -> None:
     if not returned and not quiet:
         reason = f" ({outcome.reason})" if outcome.reason else ""
         moved = f"; changed since it was saved: {'; '.join(outcome.environment)}" if outcome.environment else ""
-        warnings.warn(f"{outcome.name}: {outcome.verdict}{reason}{moved}", AmberWarning, stacklevel=3)
+        warnings.warn(f"{outcome.name}: {outcome.verdict}{reason}{moved}", AmberWarning, stacklevel=4)
 
 
 class _Clock:

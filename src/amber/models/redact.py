@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
+from amber.models.libraries import needed
 from amber.models.save import Saved
 from amber.policy import Policy
 
 
+@needed()
 def redact(source: Any, target: str | os.PathLike[str], *, policy: Policy | None = None) -> Saved:
     """Write a copy of an artifact whose cases hold no recorded row: every column is redrawn, the answers asked anew.
 

@@ -19,6 +19,7 @@ from amber.errors import SaveError, SourceError, UsageError
 from amber.models import environment
 from amber.models.audit import audit
 from amber.models.facts import json_facts, metric_facts
+from amber.models.libraries import needed
 from amber.policy import Policy
 from amber.tree.nodes import Object, Tree
 
@@ -60,6 +61,7 @@ class About:
     created: str | datetime | None = None
 
 
+@needed()
 def save(
     model: Any,
     path: str | os.PathLike[str],

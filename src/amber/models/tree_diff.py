@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from amber.adapters.arrays import as_array, as_column
-from amber.errors import shown
+from amber.models.change import Change
 from amber.tree import nodes
 from amber.tree.nodes import AnyNode, Tree
 from amber.tree.paths import ROOT, labels
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One thing that is not the same: where, what it was, what it is, and how far apart."""
-
-    where: str
-    before: str
-    after: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        tail = f" ({shown(self.detail)})" if self.detail else ""
-        return f"{shown(self.where)}: {shown(self.before)} -> {shown(self.after)}{tail}"
 
 
 def tree_changes(left: Tree, right: Tree, most: int) -> list[Change]:

@@ -1,0 +1,25 @@
+"""The libraries a verb needs: where one is not installed, the error says which extra brings it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from amber.errors import BuildError
+
+
+@contextmanager
+def needed() -> Iterator[None]:
+    """Turn the import error of a missing library into a refusal with a way out.
+
+    Raises:
+        BuildError: `library-missing`.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise BuildError(
+            "library-missing",
+            f"a library the model needs is not installed: {error}",
+            hint="pip install 'amber[sklearn]', and what else the model needs (amber inspect FILE)",
+        ) from error
