@@ -16,6 +16,7 @@ from amber.errors import AmberWarning, CaseError, PolicyError, UsageError
 from amber.models import environment
 from amber.models.audit import audit
 from amber.models.libraries import needed
+from amber.models.replayed import cases_step
 from amber.policy import Policy
 from amber.report import Report, Step
 
@@ -128,16 +129,11 @@ def _replayed(
         if manifest.cases is None:
             reason = "no-cases"
         return Report("unchecked", reason, steps=(*steps, Step(9, "not-asked")), **base)
-    if not evidence.groups:
-        return Report("unchecked", "no-cases", steps=(*steps, Step(9, "not-present")), **base)
     from amber.cases.replay import replay as replay_cases
 
     deadline = None if replay == "always" else time.monotonic() + rules.limits.load_replay_seconds
     result = replay_cases(model, evidence, tolerance=tolerance, deadline=deadline, moved="; ".join(moved))
-    passed = result.verdict in ("identical", "equivalent")
-    step = Step(9, "passed" if passed else "failed", result.reason)
-    if result.verdict == "unchecked":
-        step = Step(9, "not-asked", result.reason)
+    step = cases_step(result.verdict, result.reason, result.rows, result.knife_edge)
     return Report(
         result.verdict,
         result.reason,

@@ -12,6 +12,7 @@ from typing import Any
 from amber.errors import FormatError
 from amber.models import environment
 from amber.models.child import replay_in_child
+from amber.models.replayed import cases_step
 from amber.policy import Policy
 from amber.report import Report, Status, Step
 
@@ -89,20 +90,9 @@ def _ending(report: Report, number: int, status: Status, code: str, detail: str)
 
 def _merged(report: Report, outcome: dict[str, Any]) -> Report:
     verdict, reason = outcome["verdict"], outcome["reason"]
-    status: Status = "failed"
-    if verdict in ("identical", "equivalent"):
-        status = "passed"
-    elif verdict == "unchecked":
-        status = "not-asked"
-    detail = outcome["detail"] or counted(outcome["rows"], outcome["knife_edge"])
-    merged = _with_step(report, Step(9, status, reason, detail), verdict, reason)
+    step = cases_step(verdict, reason, outcome["rows"], outcome["knife_edge"], outcome["detail"])
+    merged = _with_step(report, step, verdict, reason)
     return replace(merged, findings=outcome["findings"], cases=outcome["rows"], knife_edge=outcome["knife_edge"])
-
-
-def counted(rows: int, knife_edge: int) -> str:
-    """Say how many rows were replayed, and how many of them only rounding decided."""
-    edge = f", {knife_edge} differ on a knife edge" if knife_edge else ""
-    return f"{rows} rows replayed{edge}" if rows else ""
 
 
 def _judged(report: Report, rules: Policy) -> Report:
