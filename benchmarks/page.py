@@ -31,8 +31,8 @@ def _machine(rounds: int, stolen: float, wall: float, quick: bool) -> Iterator[s
     yield f"- Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     yield f"- {rounds} rounds, formats in turns; {wall:.0f} s in all, of which the host took {stolen:.1f} s (steal)"
     yield (
-        f"- load average {_load()} at the end: above the number of cores, other work ran beside this, and the "
-        "processor time in brackets says more than the clock"
+        f"- load average {_load()} at the end; where it is above the number of cores, other work ran beside this, and "
+        "the processor time in brackets says more than the clock"
     )
     if quick:
         yield "- **quick**: small models, to see that the benchmark runs; not for comparing"
