@@ -29,9 +29,12 @@ def numpy_dtype(tree: Tree, dtype: str | int) -> np.dtype[Any]:
     return np.dtype(spec, align=node.aligned)  # type: ignore[call-overload,no-any-return]
 
 
-def as_array(tree: Tree, node: nodes.Array) -> np.ndarray[Any, Any]:
-    """Return the array of an `array` node: a view of the tensor's memory, writeable if that is."""
-    dtype = numpy_dtype(tree, node.dtype)
+def as_array(tree: Tree, node: nodes.Array, known: np.dtype[Any] | None = None) -> np.ndarray[Any, Any]:
+    """Return the array of an `array` node: a view of the tensor's memory, writeable if that is.
+
+    `known`: its dtype, where the caller has made it before.
+    """
+    dtype = numpy_dtype(tree, node.dtype) if known is None else known
     shape = tuple(node.shape)
     if node.tensor is None:
         # np.empty would turn `<U0` into `<U1` and allocate it
@@ -41,6 +44,8 @@ def as_array(tree: Tree, node: nodes.Array) -> np.ndarray[Any, Any]:
 
 def view(data: memoryview, dtype: np.dtype[Any], shape: tuple[int, ...], order: str) -> np.ndarray[Any, Any]:
     """Return a tensor's memory as the array of a given shape and memory order."""
+    if order == "C":
+        return np.ndarray(shape, dtype, data)
     fortran, backwards = dtypes.memory_order(order)
     array = np.ndarray(shape[::-1], dtype, buffer=data).T if fortran else np.ndarray(shape, dtype, buffer=data)
     return array[_reversal(len(shape), backwards)] if backwards else array

@@ -27,16 +27,11 @@ class Forest:
         self.right = right
         self.sizes = sizes
         self.empty = not (sizes > 0).all()
-        self.single = len(sizes) == 1
         self.starts = np.cumsum(sizes) - sizes
 
     def owner(self, node: int) -> int:
         """Return which tree a node belongs to."""
         return int(np.searchsorted(self.starts, node, side="right")) - 1
-
-    def owners(self, chosen: Array) -> Array:
-        """Return which tree each of the chosen nodes belongs to."""
-        return np.repeat(np.arange(len(self.sizes)), self.sizes)[chosen]
 
     def check(self, inner: Array, leaf_mark: int | None, depth: Array | None) -> Iterator[tuple[int, str]]:
         """Yield (tree, what is wrong with it); after the first wrong tree the others may not be looked at.
@@ -55,38 +50,32 @@ class Forest:
         places = np.flatnonzero(inner)
         if not len(places):
             return
-        left, right = self.left[places], self.right[places]
-        wrong = self._outside(places, left, right)
-        if wrong is not None:
-            yield wrong
+        counts = np.add.reduceat(inner, self.starts, dtype=np.int64)  # nodes with children, by tree
+        left, right = self.left.take(places), self.right.take(places)
+        ends = np.repeat(self.sizes, counts)
+        begins = np.repeat(self.starts, counts)
+        bad = np.minimum(left, right) <= places - begins
+        bad |= np.maximum(left, right) >= ends
+        if bad.any():
+            yield self._outside(places, left, right, int(np.argmax(bad)))
             return
-        if not self.single:
-            offsets = self.starts[self.owners(places)]
-            left, right = left + offsets, right + offsets
+        left += begins
+        right += begins
+        # What leads to a node, as a number among the nodes with children: only they have depth worth following.
         parents = np.full(len(self.left), -1, dtype=np.int64)
-        parents[left] = places
-        parents[right] = places
+        numbers = np.arange(len(places))
+        parents[left] = numbers
+        parents[right] = numbers
         if np.count_nonzero(parents >= 0) != 2 * len(places):
             yield self._doubled(left, right)
         elif depth is not None:
-            yield from self._deeper(parents, inner, depth)
+            yield from self._deeper(parents.take(places), counts, depth)
 
-    def _outside(self, places: Array, left: Array, right: Array) -> tuple[int, str] | None:
-        if self.single:
-            local, room = places, self.sizes[0]
-            if left.max() < room and right.max() < room and (left > local).all() and (right > local).all():
-                return None
-        else:
-            owners = self.owners(places)
-            local, room = places - self.starts[owners], self.sizes[owners]
-        bad = ~((left > local) & (left < room) & (right > local) & (right < room))
-        if not bad.any():
-            return None
-        first = int(np.argmax(bad))
+    def _outside(self, places: Array, left: Array, right: Array, first: int) -> tuple[int, str]:
         tree = self.owner(int(places[first]))
         return tree, (
-            f"node {local[first]} of {self.sizes[tree]} has children {left[first]} and {right[first]}; "
-            "children stand after their parent"
+            f"node {places[first] - self.starts[tree]} of {self.sizes[tree]} has children {left[first]} and "
+            f"{right[first]}; children stand after their parent"
         )
 
     def _doubled(self, left: Array, right: Array) -> tuple[int, str]:
@@ -94,26 +83,19 @@ class Forest:
         node = int(np.argmax(counts > 1))
         return self.owner(node), f"node {node - self.starts[self.owner(node)]} has two parents"
 
-    def _deeper(self, parents: Array, inner: Array, depth: Array) -> Iterator[tuple[int, str]]:
-        """The ancestor `depth` steps up from every leaf must be the root: powers of the parent map by squaring."""
-        roots = parents < 0  # nodes that nothing leads to are roots of their own
-        up = np.where(roots, np.arange(len(parents)), parents)
-        leaves = np.flatnonzero(~inner)
-        limits = np.minimum(depth, self.sizes)  # no tree is deeper than it has nodes
-        wanted = limits[0] if self.single else limits[self.owners(leaves)]
-        reached = leaves
-        remaining = int(limits.max())
-        bit = 1
-        while remaining >= bit:
-            if self.single:
-                if remaining & bit:
-                    reached = up[reached]
-            else:
-                reached = np.where(wanted & bit, up[reached], reached)
-            bit <<= 1
-            if remaining >= bit:
-                up = up[up]
-        late = ~roots[reached]
+    def _deeper(self, up: Array, counts: Array, depth: Array) -> Iterator[tuple[int, str]]:
+        """Compute the depth of each node with children: ways up are joined with the ways above them (doubling)."""
+        heights = (up >= 0).astype(np.int32)
+        roots = np.flatnonzero(heights == 0)  # nodes that nothing leads to
+        up[roots] = roots
+        above = heights.take(up)
+        while above.any():  # ends: every step up leads to a smaller number or is at a root
+            heights += above
+            up = up.take(up)
+            above = heights.take(up)
+        some = np.flatnonzero(counts)
+        deepest = np.maximum.reduceat(heights, (np.cumsum(counts) - counts)[some]) + 1  # their children, one deeper
+        late = deepest > depth[some]
         if late.any():
-            tree = self.owner(int(leaves[int(np.argmax(late))]))
+            tree = int(some[int(np.argmax(late))])
             yield tree, f"the tree is deeper than {depth[tree]}"

@@ -57,33 +57,55 @@ class _Builder:
         self.built: list[Any] = [_UNBUILT] * len(tree.nodes)
         self.deferred: list[int] = []
         self.classes: dict[str, type] = {}
+        self.shells: dict[str, bool] = {}  # by identifier: whether an instance is made empty and filled later
+        self.migrations: dict[str, Callable[..., dict[str, Any]] | None] = {}  # by library
+        self.dtypes: dict[int, np.dtype[Any]] = {}  # structured ones, by index
 
     def run(self) -> Any:
-        table = self.tree.nodes
+        table, built = self.tree.nodes, self.built
         self.leaves(table)
         # Breadth-first numbering: a child's index is larger, unless it is shared. So backwards nearly always works.
-        for index in range(len(table) - 1, -1, -1):
-            if self.built[index] is _UNBUILT:
+        waiting = {index for index, value in enumerate(built) if value is _UNBUILT}
+        for index in sorted(waiting, reverse=True):
+            if built[index] is not _UNBUILT:
+                continue
+            node = table[index]
+            if not waiting.isdisjoint(children(node)):
                 self.complete(index)
-        return self.built[self.tree.root]
+            elif self.is_filled(node):
+                built[index] = self.empty(index, node)
+                self.fill(index)
+            else:
+                self.make(index)
+            waiting.discard(index)
+        return built[self.tree.root]
 
     def leaves(self, table: list[AnyNode]) -> None:
         built, makers, tree = self.built, _LEAVES, self.tree
         for index, node in enumerate(table):
             maker = makers.get(type(node))
-            if maker is not None:
-                try:
+            if maker is None:
+                if type(node) in _NAMED:
+                    built[index] = self.named(index, node)
+                continue
+            try:
+                if type(node) is nodes.Array:
+                    dtype = self.dtype(node.dtype) if isinstance(node.dtype, int) else None
+                    built[index] = as_array(tree, node, dtype)
+                else:
                     built[index] = maker(tree, node)
-                except (ValueError, TypeError, OverflowError) as error:
-                    raise self.wrong(index, error) from error
-            elif isinstance(node, nodes.Structured):
-                built[index] = numpy_dtype(tree, index)
-            elif isinstance(node, nodes.TypeRef):
-                built[index] = self.find_class(node.name, index)
-            elif isinstance(node, nodes.FunctionRef):
-                built[index] = self.find_function(node.name, index)
-            elif isinstance(node, nodes.CustomType | nodes.CustomFunction):
-                built[index] = customs.find(node.name)
+            except (ValueError, TypeError, OverflowError) as error:
+                raise self.wrong(index, error) from error
+
+    def named(self, index: int, node: AnyNode) -> Any:
+        """Return a dtype with fields, or a class or function as a value."""
+        if isinstance(node, nodes.Structured):
+            return self.dtype(index)
+        if isinstance(node, nodes.TypeRef):
+            return self.find_class(node.name, index)
+        if isinstance(node, nodes.FunctionRef):
+            return self.find_function(node.name, index)
+        return customs.find(node.name)  # type: ignore[union-attr]
 
     # -- order -------------------------------------------------------------------------------------------------
 
@@ -110,7 +132,7 @@ class _Builder:
                 active.discard(index)
                 if self.waits(index, active):
                     self.deferred.append(index)
-                elif isinstance(table[index], _MUTABLE) or self.is_shell(table[index]):
+                elif self.is_filled(table[index]):
                     self.fill(index)
                 else:
                     self.make(index)
@@ -129,17 +151,26 @@ class _Builder:
     def open(self, index: int) -> Any:
         """Make the empty shell of a mutable node, so that cycles can refer to it; return its children."""
         node = self.tree.nodes[index]
-        maker = _SHELLS.get(type(node))
-        if maker is not None:
-            self.built[index] = maker(node)
-        elif self.is_shell(node):
-            self.built[index] = self.new_instance(node, index)
+        if self.is_filled(node):
+            self.built[index] = self.empty(index, node)
         return children(node)
 
+    def empty(self, index: int, node: AnyNode) -> Any:
+        """Return the empty shell of a node that is filled later."""
+        maker = _SHELLS.get(type(node))
+        return self.new_instance(node, index) if maker is None else maker(node)
+
+    def is_filled(self, node: AnyNode) -> bool:
+        """Whether a node is made empty first and filled when its children are there."""
+        return type(node) in _SHELLS or self.is_shell(node)
+
     def is_shell(self, node: AnyNode) -> bool:
-        if isinstance(node, nodes.Custom):
-            return True
-        return isinstance(node, nodes.Object) and self.entry(node.type).state == "dict"
+        if type(node) is nodes.Object:
+            found = self.shells.get(node.type)
+            if found is None:
+                found = self.shells[node.type] = self.entry(node.type).state == "dict"
+            return found
+        return type(node) is nodes.Custom
 
     def entry(self, name: str) -> Any:
         entry = self.vocabulary.entry(name)
@@ -162,7 +193,7 @@ class _Builder:
     def waits(self, index: int, active: set[int]) -> bool:
         """Whether a mutable node holds an immutable one that is still being made, so that it is filled at the end."""
         node = self.tree.nodes[index]
-        if not (isinstance(node, _MUTABLE) or self.is_shell(node)):
+        if not self.is_filled(node):
             return False
         return any(self.built[child] is _UNBUILT for child in children(node))
 
@@ -206,14 +237,27 @@ class _Builder:
         cls = type(obj)
         if isinstance(node, nodes.Object):
             library = self.entry(node.type).library
-            owner = adapter(library)
-            if isinstance(owner, Migrates):
+            migrate = self.migration(library)
+            if migrate is not None:
                 try:
-                    state = owner.migrate(cls, state, self.libraries.get(library, ""))
+                    state = migrate(cls, state, self.libraries.get(library, ""))
                 except Exception as error:
                     raise self.wrong(index, error) from error
         self.check_shadows(cls, state, index)
         vars(obj).update(state)
+
+    def migration(self, library: str) -> Callable[..., dict[str, Any]] | None:
+        """Return what moves state between versions of a library; None where nothing does."""
+        if library not in self.migrations:
+            owner = adapter(library)
+            self.migrations[library] = owner.migrate if isinstance(owner, Migrates) else None
+        return self.migrations[library]
+
+    def dtype(self, index: int) -> np.dtype[Any]:
+        """Return a structured dtype; made once, however many arrays have it."""
+        if index not in self.dtypes:
+            self.dtypes[index] = numpy_dtype(self.tree, index)
+        return self.dtypes[index]
 
     def check_shadows(self, cls: type, state: Mapping[str, Any], index: int) -> None:
         """An instance attribute must not stand in front of a method, property or descriptor of the class."""
@@ -323,10 +367,8 @@ class _Builder:
         )
 
 
-_MUTABLE = (
-    nodes.List, nodes.Deque, nodes.Dict, nodes.OrderedDict, nodes.DefaultDict, nodes.Set, nodes.ObjectArray,
-)  # fmt: skip
 _FIXED = (nodes.Tuple, nodes.FrozenSet, nodes.Slice, nodes.Map)
+_NAMED = frozenset((nodes.Structured, nodes.TypeRef, nodes.FunctionRef, nodes.CustomType, nodes.CustomFunction))
 _SHELLS: dict[type, Callable[[Any], Any]] = {
     nodes.List: lambda node: [],
     nodes.Deque: lambda node: deque(maxlen=node.maxlen),

@@ -228,8 +228,7 @@ class Batch:
             for bound, operator in ((rule.min, ">="), (rule.max, "<="), (rule.below, "<"))
             if bound is not None
         ]
-        values = found.values if kept is None else found.values[kept]
-        if len(values) == 0 or (not rule.also and _inside(values, bounds)):
+        if len(found.values) == 0 or (not rule.also and _inside(found.values, kept, bounds)):
             return
         good = np.ones(len(found.values), dtype=bool)
         wide, sizes = _widened(found.values), _sizes(found)
@@ -322,14 +321,22 @@ class Batch:
             yield int(np.argmin(sizes)), "a tree without nodes"
 
 
-def _inside(values: Array, bounds: list[tuple[str, Array]]) -> bool:
-    """Whether all values keep bounds that are the same for all objects; False where it takes a closer look."""
-    lowest, highest = values.min(), values.max()
+def _inside(values: Array, kept: Array | None, bounds: list[tuple[str, Array]]) -> bool:
+    """Whether the values kept lie within bounds that all objects share; False where it takes a closer look."""
+    limits: list[tuple[str, int | float]] = []
     for operator, bound in bounds:
         first = bound[0].item()
         if len(bound) > 1 and not (bound == first).all():
             return False
-        if not _OPERATORS[operator]((lowest if operator == ">=" else highest).item(), first):
+        limits.append((operator, first))
+    if kept is None:
+        lowest, highest = values.min(), values.max()
+        return all(
+            _OPERATORS[operator]((lowest if operator == ">=" else highest).item(), first) for operator, first in limits
+        )
+    for operator, first in limits:
+        good = _OPERATORS[operator](values, first)
+        if not np.greater_equal(good, kept, out=good).all():  # of booleans: good where kept
             return False
     return True
 
@@ -374,7 +381,8 @@ def _dimension(facts: Facts, item: Any, axis: int) -> int:
 def _total(facts: Facts, item: Any) -> int:
     values = facts.elements(item)
     if values.dtype.kind == "f":
-        return int(values.sum()) if np.isfinite(values).all() else -_HUGE
+        total = float(values.sum(dtype=np.float64)) if np.isfinite(values).all() else math.inf
+        return int(total) if math.isfinite(total) else -_HUGE
     # Python's sum of the extremes says whether 64 bits hold the sum
     if len(values) and max(abs(int(values.min())), abs(int(values.max()))) * len(values) >= _HUGE:
         return -_HUGE
@@ -384,7 +392,8 @@ def _total(facts: Facts, item: Any) -> int:
 def _extreme(which: Callable[[Any], Any]) -> Callable[[Facts, Any], int]:
     def ask(facts: Facts, item: Any) -> int:
         values = facts.elements(item)
-        value = which(values) if len(values) else 0
+        # as a Python number: the bound, turned into a half float, would be an infinity itself
+        value = which(values).item() if len(values) else 0
         return int(min(max(value, -_HUGE), _HUGE)) if value == value else -_HUGE
 
     return ask

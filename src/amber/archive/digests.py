@@ -6,19 +6,17 @@ The two never vouch for each other (`spec/digests.md`).
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from blake3 import blake3
 
-from amber.archive import names
+from amber.archive import names, threads
 from amber.errors import FormatError
 
 Buffer = bytes | bytearray | memoryview
 
 # Below this a second thread costs more than it saves (bytes).
-_MANY_THREADS = 256 * 1024
+_MANY_THREADS = 2 * 1024 * 1024
 
 
 def blake3_hex(parts: Sequence[Buffer]) -> str:
@@ -26,7 +24,7 @@ def blake3_hex(parts: Sequence[Buffer]) -> str:
     if len(parts) == 1 and len(parts[0]) < _MANY_THREADS:
         return blake3(parts[0]).hexdigest()
     total = sum(map(len, parts))
-    hasher = blake3(max_threads=blake3.AUTO if total >= _MANY_THREADS else 1)
+    hasher = blake3(max_threads=threads.hashing() if total >= _MANY_THREADS else 1)
     for part in parts:
         hasher.update(part)
     return hasher.hexdigest()
@@ -68,6 +66,5 @@ def artifact_id(members: Mapping[str, Sequence[Buffer]]) -> str:
     if sum(len(part) for parts in payloads for part in parts) < _MANY_THREADS:
         digests = list(map(sha256, payloads))
     else:
-        with ThreadPoolExecutor(min(len(payloads), os.cpu_count() or 1)) as pool:
-            digests = list(pool.map(sha256, payloads))
+        digests = threads.each(sha256, payloads)
     return hashlib.sha256(b"".join(digests)).hexdigest()

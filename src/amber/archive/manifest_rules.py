@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from amber.archive.canonical import SAFE_INTEGER, is_float_text, is_key, is_plain
+from amber.archive.canonical import SAFE_INTEGER, are_float_texts, is_float_text, is_key, is_plain
 from amber.archive.manifest import InputInfo, Manifest, OutputInfo, Schema, Summary
 from amber.archive.names import MANIFEST
 from amber.errors import FormatError, UsageError, shown
@@ -204,9 +204,7 @@ def _check_summary(summary: Summary, where: str) -> None:
     if not is_number(summary.missing) or not 0 <= float(summary.missing) <= 1:
         raise _fail(f"{where}.missing", "must be a share from 0 to 1")
     quantiles = summary.quantiles
-    if quantiles is not None and (
-        len(quantiles) != QUANTILES or not all(is_number(q, finite=False) for q in quantiles)
-    ):
+    if quantiles is not None and (len(quantiles) != QUANTILES or not _are_numbers(quantiles)):
         raise _fail(f"{where}.quantiles", f"must be {QUANTILES} numbers")
     for value, support in summary.categories or []:
         if not is_plain(value) or not SUPPORT <= support <= SAFE_INTEGER:
@@ -250,6 +248,13 @@ def is_number(value: Any, *, finite: bool = True) -> bool:
     if isinstance(value, str):
         return is_float_text(value, finite=finite)
     return type(value) is int and -SAFE_INTEGER <= value <= SAFE_INTEGER
+
+
+def _are_numbers(values: list[Any]) -> bool:
+    """Whether all are numbers, infinite ones and NaN included; a wide table has many thousands of quantiles."""
+    if {*map(type, values)} != {str}:
+        return all(is_number(value, finite=False) for value in values)
+    return are_float_texts(values)
 
 
 def _text(where: str, value: str | None) -> None:

@@ -11,12 +11,11 @@ import re
 import stat
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, TypeAlias
 
-from amber.archive import memory, names
+from amber.archive import memory, names, threads
 from amber.archive.container import Member, read_container, view_fetch
 from amber.archive.folder import read_folder
 from amber.errors import FormatError, LimitError, SourceError, UsageError
@@ -253,8 +252,7 @@ def _check_crcs(opened: Opened, all_crcs: bool) -> None:
     for name in small:
         check_crc(name, opened.members[name], opened.crcs[name])
     if large:
-        with ThreadPoolExecutor(min(len(large), os.cpu_count() or 1)) as pool:
-            list(pool.map(lambda name: check_crc(name, opened.members[name], opened.crcs[name]), large))
+        threads.each(lambda name: check_crc(name, opened.members[name], opened.crcs[name]), large)
 
 
 def check_crc(name: str, view: memoryview | bytes, crc32: int) -> None:

@@ -103,7 +103,7 @@ def _decode_strings(data: Any, limits: Limits) -> list[list[str]]:
 
 
 def children(node: AnyNode) -> Iterator[int] | list[int] | tuple[int, ...]:
-    """Return the child indices of `node` in canonical order (attributes by name)."""
+    """Return the child indices of `node` in the order they stand: of a decoded table, attributes by name."""
     getter = _CHILDREN.get(type(node))
     return () if getter is None else getter(node)
 
@@ -113,8 +113,12 @@ def _pairs(node: Any) -> list[int]:
 
 
 def _attributes(node: Any) -> list[int]:
-    attrs = node.attrs
-    return [attrs[name] for name in sorted(attrs)]
+    return list(node.attrs.values())
+
+
+def has_children(node: AnyNode) -> bool:
+    """Whether `node` is of a kind that refers to others."""
+    return type(node) in _CHILDREN
 
 
 def _dtype_child(node: Any) -> tuple[int, ...]:
@@ -177,6 +181,7 @@ class _Checker:
         self.used_columns = bytearray(len(tree.strings))
         self.position = 0
         self.measures: dict[int, Measure] = {}
+        self.carriers: dict[str | int, dtypes.Carrier] = {}
 
     def run(self) -> None:
         self.measures = measure_all(self.tree.nodes, self.limits)
@@ -345,7 +350,9 @@ class _Checker:
             raise self.fail(error.code, error.message) from error
 
     def array(self, node: nodes.Array) -> None:
-        kind = self.itemsize(node.dtype)
+        kind = self.carriers.get(node.dtype)
+        if kind is None:
+            kind = self.carriers[node.dtype] = self.itemsize(node.dtype)
         elements = self.count(node.shape, kind.itemsize)
         if isinstance(node.dtype, int) and len(node.shape) + self.measures[node.dtype].rank > self.limits.tensor_rank:
             raise self.fail("shape-invalid", "the array and a field of its dtype have too many dimensions together")
@@ -359,7 +366,7 @@ class _Checker:
             return
         if node.tensor is None:
             raise self.fail("tensor-missing", "an array with elements needs a tensor")
-        fortran = self.memory_order(node)
+        fortran = node.order != "C" and self.memory_order(node)
         stored = node.shape[::-1] if fortran else node.shape
         tensor = self.take_tensor(node.tensor)
         if tensor.carrier != kind.type or tensor.shape != (*stored, *kind.tail):

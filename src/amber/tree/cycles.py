@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from amber.tree import nodes
-from amber.tree.codec import children
+from amber.tree.codec import children, has_children
 from amber.tree.nodes import AnyNode, Tree
 
 # They need their parts to be made: nothing can refer to them before.
@@ -20,34 +20,47 @@ def first_unbuildable(tree: Tree, special: Callable[[nodes.Object], bool]) -> in
         special: Whether an object is rebuilt by its library's adapter from attributes that must be whole.
     """
     table = tree.nodes
-    if not _has_back_edge(table):
+    targets = _back_targets(table)
+    cyclic = _components(table, targets, lambda _: True)
+    if not cyclic:
         return None
     rigid = [isinstance(node, _FIXED) or (isinstance(node, nodes.Object) and special(node)) for node in table]
-    for component in _components(table, lambda _: True):
+    for component in cyclic:
         for index in component:
             if rigid[index] and isinstance(table[index], nodes.Object):
                 return index
-    for component in _components(table, lambda index: rigid[index]):
+    for component in _components(table, targets, lambda index: rigid[index]):
         return component[0]
     return None
 
 
-def _has_back_edge(table: list[AnyNode]) -> bool:
-    """Whether a node with children refers to itself or to an earlier one that has children: else nothing is cyclic."""
-    return any(
-        child <= position and children(table[child]) for position, node in enumerate(table) for child in children(node)
+def _back_targets(table: list[AnyNode]) -> list[int]:
+    """Return the nodes with children that a later node, or they themselves, refer to: every cycle has one of them."""
+    return sorted(
+        {
+            child
+            for position, node in enumerate(table)
+            if has_children(node)
+            for child in children(node)
+            if child <= position and has_children(table[child])
+        }
     )
 
 
-def _components(table: list[AnyNode], inside: Callable[[int], bool]) -> list[list[int]]:
-    """Return the strongly connected parts of several nodes, or of one that refers to itself (Tarjan, iterative)."""
+def _components(table: list[AnyNode], starts: list[int], inside: Callable[[int], bool]) -> list[list[int]]:
+    """Return the strongly connected parts that can be reached from `starts` through nodes `inside`.
+
+    Parts of several nodes, or of one that refers to itself (Tarjan's algorithm, iterative).
+    """
+    found: list[list[int]] = []
+    if not starts:
+        return found
     order = [0] * len(table)  # 1 + number of the visit; 0: not visited
     low = [0] * len(table)
     waiting: list[int] = []
     is_waiting = bytearray(len(table))
-    found: list[list[int]] = []
     count = 0
-    for start in range(len(table)):
+    for start in starts:
         if order[start] or not inside(start):
             continue
         stack = [(start, iter(children(table[start])))]

@@ -92,8 +92,9 @@ def element_count(shape: list[int], itemsize: int, max_rank: int) -> int:
     Raises:
         FormatError: `shape-invalid`: too many dimensions, a negative one, or more bytes than an array can have.
     """
-    if len(shape) > max_rank or any(size < 0 for size in shape):
+    if len(shape) > max_rank or min(shape, default=0) < 0:
         raise FormatError("shape-invalid", f"{shape!r} is not a shape", where="model/tree.json")
-    if math.prod(size for size in shape if size) * max(itemsize, 1) > MAX_BYTES:
+    elements = math.prod(shape)
+    if (elements or math.prod(filter(None, shape))) * max(itemsize, 1) > MAX_BYTES:
         raise FormatError("shape-invalid", "the shape is larger than any array", where="model/tree.json")
-    return math.prod(shape)
+    return elements

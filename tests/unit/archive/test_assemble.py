@@ -7,6 +7,7 @@ from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from amber.archive import memory
 from amber.archive.assemble import assemble, read_evidence, read_tree
 from amber.archive.manifest import decode_manifest
 from amber.archive.peek import peek_source
@@ -132,11 +133,12 @@ def test_limits_hold_at_load() -> None:
 
 
 def test_arrays_over_the_members_are_writeable_and_aligned() -> None:
-    with open_source(to_bytes(members(tree_of(2 * 1024 * 1024)))) as opened:
-        tree = read_tree(opened.members, DEFAULT)
-    array = np.frombuffer(tree.tensors[0].data, np.uint8)
-    assert array.flags.writeable
-    assert array.ctypes.data % 4096 == 0
+    for size, alignment in ((1024, 16), (2 * 1024 * 1024, 16), (memory.LARGE, 4096)):
+        with open_source(to_bytes(members(tree_of(size)))) as opened:
+            tree = read_tree(opened.members, DEFAULT)
+        array = np.frombuffer(tree.tensors[0].data, np.uint8)
+        assert array.flags.writeable
+        assert array.ctypes.data % alignment == 0
 
 
 @pytest.mark.parametrize("form", ["bytes", "file", "folder"])

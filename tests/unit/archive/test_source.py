@@ -196,6 +196,27 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read(tmp_path: Path) -> None:
         assert caught.value.code == "source-changed"
 
 
+@pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 5500])
+def test_a_large_file_is_read_in_pieces_by_several_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    for name, value in {"LARGE": 0, "_SHARED": 0, "_PIECE": 1000}.items():
+        monkeypatch.setattr(memory, name, value)
+    data = bytes(number * 7 % 251 for number in range(size))
+    file = tmp_path / "f"
+    file.write_bytes(data)
+    for wanted in (size, size + 1, size - 1):
+        descriptor = os.open(file, os.O_RDONLY)
+        try:
+            if wanted == size:
+                assert bytes(memory.read_exactly(descriptor, size, "f")) == data
+            elif wanted >= 0:
+                with pytest.raises(SourceError):
+                    memory.read_exactly(descriptor, wanted, "f")
+        finally:
+            os.close(descriptor)
+
+
 @pytest.mark.skipif(not Path("/proc/self/mountinfo").exists(), reason="Linux only")
 def test_which_files_are_mapped_by_themselves(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "MAP_BYTES", 1000)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from amber.archive import write
+from amber.archive import temporary, write
 from amber.archive.source import open_source
 from amber.archive.write import to_bytes, write_artifact, write_folder
 from amber.errors import SourceError
@@ -135,7 +135,7 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path: Path, monke
 
 KILLED = """
 import os, signal, sys
-from amber.archive import write
+from amber.archive import temporary, write
 os.fsync = lambda fd: os.kill(os.getpid(), signal.SIGKILL)
 write.write_artifact(sys.argv[1], {"manifest.json": [b"new"]})
 """
@@ -145,15 +145,18 @@ def test_what_a_killed_save_left_is_removed_by_the_next(tmp_path: Path) -> None:
     file = tmp_path / "m.amber"
     file.write_bytes(b"old")
     other = tmp_path / ".other.amber.amber-tmp-0011223344556677"
-    other.write_bytes(b"a save of another name")
+    other.write_bytes(b"of a dead save of another name")
+    kept = [tmp_path / ".m.amber.amber-tmp-notes", tmp_path / "m.amber.amber-tmp-0011223344556677"]
+    for file_of_others in kept:
+        file_of_others.touch()
     done = subprocess.run([sys.executable, "-c", KILLED, str(file)], check=False)
     assert done.returncode == -9
     assert file.read_bytes() == b"old"
-    left = [name for name in names_in(tmp_path) if name.startswith(".m.amber.amber-tmp-")]
+    left = [name for name in names_in(tmp_path) if name.startswith(".m.amber.amber-tmp-") and "notes" not in name]
     assert len(left) == 1
     write_artifact(file, members())
     assert file.read_bytes() == artifact()
-    assert names_in(tmp_path) == sorted([other.name, "m.amber"])
+    assert names_in(tmp_path) == sorted(["m.amber", *(path.name for path in kept)])
 
 
 def test_a_living_save_keeps_its_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,8 +222,8 @@ def test_file_systems_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def fail(*_: Any) -> None:
         raise OSError(95, "Operation not supported")
 
-    assert write.fcntl is not None
-    monkeypatch.setattr(write.fcntl, "flock", fail)
+    assert temporary.fcntl is not None
+    monkeypatch.setattr(temporary.fcntl, "flock", fail)
     left = tmp_path / ".m.amber.amber-tmp-0000000000000000"
     left.touch()
     write_artifact(tmp_path / "m.amber", members())
@@ -229,7 +232,7 @@ def test_file_systems_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_systems_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write, "fcntl", None)
+    monkeypatch.setattr(temporary, "fcntl", None)
     (tmp_path / ".m.amber.amber-tmp-0000000000000000").touch()
     write_artifact(tmp_path / "m.amber", members())
     assert names_in(tmp_path) == ["m.amber"]
