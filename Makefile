@@ -20,7 +20,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 say = @sed -n 's/^$@:.*\#\# /==> $@: /p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: help install demo test test-fast test-oldest lint format docs bench vectors vocabulary compat wheel clean
+.PHONY: help install demo test test-fast test-oldest fuzz lint format docs bench vigilance matrix vectors vocabulary compat wheel clean
 
 help: ## list the targets and what each does
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r name text; do \
@@ -74,6 +74,16 @@ test-oldest: $(OLDEST)/.installed ## run the compat and contract tests on the ol
 	@mkdir -p build
 	@$(OLDEST)/bin/python $(PYTEST) tests/compat tests/contract --junitxml=$(JUNIT)-oldest.xml
 
+$(VENV)/.installed-fuzz: $(VENV)/.installed-dev
+	$(PIP) install --group fuzz
+	@touch $@
+
+# Bounded by time for a person, by runs where the same inputs have to come again: make fuzz RUNS=3000.
+SECONDS ?= $(if $(RUNS),0,60)
+fuzz: $(VENV)/.installed-fuzz ## fuzz files and the methods of what they build: SECONDS=60, or RUNS=3000; SEED=1
+	$(say)
+	@PYTHONHASHSEED=0 $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(RUNS),--runs $(RUNS)) --seed $(or $(SEED),1) $(FUZZ)
+
 lint: $(VENV)/.installed-dev ## check style, format, types and who imports whom
 	$(say)
 	$(BIN)/ruff check .
@@ -92,9 +102,24 @@ docs: $(VENV)/.installed-dev ## build the documentation into site/, every warnin
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "open site/index.html"
 
-bench: $(VENV)/.installed-dev ## measure size and speed beside pickle, joblib, cloudpickle and skops
+# MLflow wants older versions of what Amber needs: an environment of its own, with the libraries of the main one.
+.venv-mlflow/.installed: $(VENV)/.installed-dev
+	@test -x .venv-mlflow/bin/python || "$(PYTHON)" -m venv .venv-mlflow
+	@$(BIN)/python -m pip freeze | grep -E '^(numpy|scipy|scikit-learn|pandas|skops|joblib)==' > .venv-mlflow/same.txt
+	@.venv-mlflow/bin/python -m pip --disable-pip-version-check --quiet install mlflow-skinny --requirement .venv-mlflow/same.txt
+	@touch $@
+
+bench: .venv-mlflow/.installed ## measure size, speed and every promise beside pickle, joblib, cloudpickle, skops and MLflow
 	$(say)
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+vigilance: $(VENV)/.installed-dev $(OLDEST)/.installed ## replay under other BLAS kernels and threads, hit every parameter; writes docs/vigilance.md
+	$(say)
+	@$(BIN)/python -m proofs.vigilance --oldest $(OLDEST)/bin/python $(STAGES)
+
+matrix: $(VENV)/.installed ## let each scikit-learn read what every other wrote (ONLY=name, ENVS=1.5,1.9: a part)
+	$(say)
+	@$(BIN)/python -m tools.matrix --only "$(ONLY)" --envs "$(ENVS)"
 
 # --- generated files that live in the repository ---
 

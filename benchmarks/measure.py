@@ -40,7 +40,8 @@ class Times:
         """Medians as `clock (cpu)` in milliseconds."""
         if not self.clock:
             return "-"
-        return f"{milliseconds(statistics.median(self.clock))} ({milliseconds(statistics.median(self.cpu))})"
+        cpu = f" ({milliseconds(statistics.median(self.cpu))})" if self.cpu else ""
+        return milliseconds(statistics.median(self.clock)) + cpu
 
 
 def milliseconds(seconds: float) -> str:

@@ -108,6 +108,7 @@ AUDIT: Table = {
     "limit-hash-features": (6, "a hashing vectoriser has more features than the limit hash_features"),
     "limit-iterations": (6, "a solver inside predict or transform may run longer than the limit iterations"),
     "limit-jobs": (6, "an estimator asks for more processes than the limit jobs"),
+    "limit-nesting": (6, "object arrays, deques or default dicts stand inside one another too deeply, or in a cycle"),
     "limit-ngram": (6, "n-grams are longer than the limit ngram"),
     "limit-pattern-chars": (6, "a regular expression is longer than the limit pattern_chars"),
     "limit-polynomial-degree": (6, "a degree is higher than the limit polynomial_degree"),
@@ -214,6 +215,8 @@ CALLS: Table = {
     "source-url": (None, "the source is an address; fetch it first"),
     "target-exists": (None, "the folder to write is there already"),
     "target-not-file": (None, "the file to write is there and is not a regular file"),
+    "target-type": (None, "the target is not a path of text"),
+    "target-unsynced": (None, "the target is written whole, but the disk did not confirm its name"),
     "target-unwritable": (None, "the target cannot be written; nothing was changed"),
     "verdict-unknown": (None, "not one of the five verdicts"),
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "amber"
-INERT = ("codes", "errors", "limits", "report", "policy", "tree", "vocabulary", "archive", "vault")
+INERT = ("codes", "errors", "limits", "report", "policy", "threads", "tree", "vocabulary", "archive", "vault")
 LIVE = ("adapters", "cases", "models", "testing")
 FRAMEWORKS = (
     "numpy",

@@ -279,6 +279,8 @@ class Batch:
     def distinct(self, rule: entries.Distinct) -> Wrong:
         """Look for an element that occurs twice."""
         path = terms.path(rule.of)
+        if len(self.objects) == 1 and self._counts_up(path):
+            return
         items, counts = self.facts.ask(path, self.objects, self.facts.hashables)
         if counts is None:
             counts = [1] * len(items)
@@ -287,6 +289,18 @@ class Batch:
             inside = [value for item in items[end - count : end] for value in item]
             if len(set(inside)) != len(inside):
                 yield position, f"{rule.of} holds an element twice"
+
+    def _counts_up(self, path: terms.Path) -> bool:
+        """Whether the items of one object are a column of different small integers (positions of many terms)."""
+        items, _ = self.facts.find(path, self.objects)
+        if len(items) != 1 or not isinstance(items[0], np.ndarray) or items[0].dtype.kind != "i":
+            return False
+        values = items[0].reshape(-1)
+        if not len(values) or values.min() < 0 or values.max() >= 4 * len(values):
+            return False
+        seen = np.zeros(4 * len(values), dtype=bool)
+        seen[values] = True
+        return bool(np.count_nonzero(seen) == len(values))
 
     def finite(self, rule: entries.Finite) -> Wrong:
         """Look for NaN and infinities."""
@@ -383,9 +397,10 @@ def _total(facts: Facts, item: Any) -> int:
     if values.dtype.kind == "f":
         total = float(values.sum(dtype=np.float64)) if np.isfinite(values).all() else math.inf
         return int(total) if math.isfinite(total) else -_HUGE
-    # Python's sum of the extremes says whether 64 bits hold the sum
+    # the largest possible sum says whether 64 bits hold it
     if len(values) and max(abs(int(values.min())), abs(int(values.max()))) * len(values) >= _HUGE:
-        return -_HUGE
+        exact: int = sum(values.tolist())
+        return max(min(exact, _HUGE), -_HUGE)
     return int(values.sum(dtype=np.int64))
 
 
@@ -409,7 +424,7 @@ _QUESTIONS: dict[str, Callable[..., int]] = {
     "len": _length,
     "shape": _dimension,
     "rank": lambda facts, item: len(facts.shape(item)),
-    "size": lambda facts, item: math.prod(facts.shape(item)),
+    "size": lambda facts, item: max(min(math.prod(facts.shape(item)), _HUGE), -_HUGE),
     "sum": _total,
     "min": _extreme(np.min),
     "max": _extreme(np.max),

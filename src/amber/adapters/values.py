@@ -12,6 +12,7 @@ from contextlib import suppress
 
 import numpy as np
 
+from amber import threads
 from amber.adapters import rules
 from amber.adapters.facts import Array, Facts, Missing
 from amber.adapters.rules import Batch
@@ -23,6 +24,9 @@ from amber.vocabulary import Vocabulary, entries, scalars, terms
 from amber.vocabulary.entries import AnyRule, Entry
 
 _LAST_CODE_POINT = 0x10FFFF
+Found = tuple[str, int, str, str]  # code, index of the object, end of the path, message
+_MANY = 16  # chunks from which on threads pay
+_THREADS = 4
 _CHUNK = 1 << 14  # elements of arrays looked at together, so that they stay in the processor's cache
 # Rules that look at sizes and single numbers: asked for all objects of a type at once, before the arrays.
 _LIGHT = (entries.Holds, entries.HasShape, entries.Kinds)
@@ -66,7 +70,8 @@ class _Check:
         for name, objects in groups.items():
             entry = self.vocabulary.entry(name)
             if entry is not None and entry.rules:
-                self.check_objects(entry, objects)
+                for found in self.check_objects(entry, objects):
+                    self.problem(*found)
 
     def problem(self, code: str, index: int, suffix: str, message: str) -> None:
         where = paths.path(self.tree, index)
@@ -77,22 +82,30 @@ class _Check:
 
     # -- rules -------------------------------------------------------------------------------------------------
 
-    def check_objects(self, entry: Entry, objects: list[int]) -> None:
+    def check_objects(self, entry: Entry, objects: list[int]) -> Iterator[Found]:
         light: list[AnyRule] = [rule for rule in entry.rules if isinstance(rule, _LIGHT)]
         heavy: list[AnyRule] = [rule for rule in entry.rules if not isinstance(rule, _LIGHT)]
-        self.check_batch(light, objects)
-        if heavy:
-            for chunk in self.chunks(objects):
-                self.check_batch(heavy, chunk)
+        yield from self.check_batch(light, objects)
+        if not heavy:
+            return
+        chunks = list(self.chunks(objects))
+        if len(chunks) < _MANY:
+            for chunk in chunks:
+                yield from self.check_batch(heavy, chunk)
+            return
+        # NumPy lets go of the interpreter inside its loops, so two chunks are looked at in about the time of one
+        for several in threads.each(lambda chunk: list(self.check_batch(heavy, chunk)), chunks, most=_THREADS):
+            yield from several
 
-    def check_batch(self, chosen: list[AnyRule], objects: list[int]) -> None:
+    def check_batch(self, chosen: list[AnyRule], objects: list[int]) -> Iterator[Found]:
         whole = Batch(self.facts, objects, self.limits)
         for rule in chosen:
             if rule.when or rule.unless:
                 left = [index for index in objects if self.applies(rule, index)]
-                self.check_rule(rule, whole if len(left) == len(objects) else Batch(self.facts, left, self.limits))
+                batch = whole if len(left) == len(objects) else Batch(self.facts, left, self.limits)
+                yield from _check_rule(rule, batch)
             else:
-                self.check_rule(rule, whole)
+                yield from _check_rule(rule, whole)
 
     def chunks(self, objects: list[int]) -> Iterator[list[int]]:
         """Yield the objects in groups whose arrays together fit into a cache; a large object comes alone."""
@@ -137,20 +150,6 @@ class _Check:
                 return any(type(value) is type(each) and value == each for each in condition[1:])
         return False
 
-    def check_rule(self, rule: AnyRule, batch: Batch) -> None:
-        """Evaluate a rule for a batch; an object that cannot be asked is a problem and is left out of the next try."""
-        code = rule.code or rules.CODES[type(rule)]
-        while batch.objects:
-            objects = batch.objects
-            try:
-                for position, message in list(rules.evaluate(batch, rule)):
-                    self.problem(code, objects[position], _suffix(rule), message)
-                return
-            except Missing as missing:
-                self.problem(missing.code, objects[missing.position], _suffix(rule), missing.message)
-                rest = [*objects[: missing.position], *objects[missing.position + 1 :]]
-                batch = Batch(self.facts, rest, self.limits)
-
     # -- every array -------------------------------------------------------------------------------------------
 
     def suspicious(self, dtype: str | int) -> bool:
@@ -182,6 +181,21 @@ class _Check:
             array = np.frombuffer(bytes.fromhex(node.value), dtype)
         for code, message in _wrong_items(array):
             self.problem(code, index, "", message)
+
+
+def _check_rule(rule: AnyRule, batch: Batch) -> Iterator[Found]:
+    """Evaluate a rule for a batch; an object that cannot be asked is a problem and is left out of the next try."""
+    code, suffix = rule.code or rules.CODES[type(rule)], _suffix(rule)
+    while batch.objects:
+        objects = batch.objects
+        try:
+            for position, message in list(rules.evaluate(batch, rule)):
+                yield code, objects[position], suffix, message
+            return
+        except Missing as missing:
+            yield missing.code, objects[missing.position], suffix, missing.message
+            rest = [*objects[: missing.position], *objects[missing.position + 1 :]]
+            batch = Batch(batch.facts, rest, batch.limits)
 
 
 def _wrong_items(array: Array) -> Iterator[tuple[str, str]]:

@@ -6,11 +6,13 @@ The two never vouch for each other (`spec/digests.md`).
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 
 from blake3 import blake3
 
-from amber.archive import names, threads
+from amber import threads
+from amber.archive import names
 from amber.errors import FormatError
 
 Buffer = bytes | bytearray | memoryview
@@ -24,10 +26,32 @@ def blake3_hex(parts: Sequence[Buffer]) -> str:
     if len(parts) == 1 and len(parts[0]) < _MANY_THREADS:
         return blake3(parts[0]).hexdigest()
     total = sum(map(len, parts))
-    hasher = blake3(max_threads=threads.hashing() if total >= _MANY_THREADS else 1)
+    hasher = blake3(max_threads=_hashing() if total >= _MANY_THREADS else 1)
     for part in parts:
         hasher.update(part)
     return hasher.hexdigest()
+
+
+def _hashing() -> int:
+    """Return the `max_threads` of a large BLAKE3 hash.
+
+    The shared pool of the library does not live on in a forked child, which would wait for it for ever; a number of
+    its own makes a fresh pool for each hash.
+    """
+    return min(_MOST, os.cpu_count() or 1) if _in_forked_child else blake3.AUTO
+
+
+_MOST = 8  # memory is the narrower road from here on
+_in_forked_child = False
+
+
+def _forked() -> None:
+    global _in_forked_child
+    _in_forked_child = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def check_digests(expected: Mapping[str, str], members: Mapping[str, memoryview]) -> None:

@@ -7,7 +7,7 @@ import mmap
 import os
 import sys
 
-from amber.archive import threads
+from amber import threads
 from amber.errors import SourceError
 
 # From here memory comes from its own mapping, with large pages where the system has them (bytes). Below, the heap is

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, TypeAlias
 
-from amber.archive import memory, names, threads
+from amber import threads
+from amber.archive import memory, names
 from amber.archive.container import Member, read_container, view_fetch
 from amber.archive.folder import read_folder
 from amber.errors import FormatError, LimitError, SourceError, UsageError

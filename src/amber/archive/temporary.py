@@ -76,8 +76,7 @@ def put_file(real: str, old: os.stat_result | None, fill: Callable[[int], None])
             pass
         raise
     finally:
-        if descriptor >= 0:
-            os.close(descriptor)
+        _close(descriptor)
 
 
 def put_folder(real: str, mode: int | None, fill: Callable[[str], None]) -> None:
@@ -110,8 +109,7 @@ def put_folder(real: str, mode: int | None, fill: Callable[[str], None]) -> None
         _remove_folder(name)
         raise
     finally:
-        if descriptor >= 0:
-            os.close(descriptor)
+        _close(descriptor)
 
 
 def sync_folder(folder: str) -> None:
@@ -229,9 +227,17 @@ def _locks_reach_its_writer(descriptor: int, path: str) -> bool:
     return time.time() - os.fstat(descriptor).st_mtime > _LONG_AGO
 
 
+def _close(descriptor: int) -> None:
+    """Close a descriptor whose data is synced, or given up: an error of this says nothing any more."""
+    with contextlib.suppress(OSError):
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
 def _remove_folder(name: str) -> None:
     try:
         shutil.rmtree(name, ignore_errors=True)
-    except BaseException:  # a second Ctrl-C
+    except BaseException as error:  # a second Ctrl-C; rmtree hides one behind the error of closing twice
         shutil.rmtree(name, ignore_errors=True)
-        raise
+        if not isinstance(error, OSError):
+            raise

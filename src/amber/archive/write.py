@@ -7,9 +7,11 @@ import errno
 import os
 import stat
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 
-from amber.archive import names, threads
+from amber import threads
+from amber.archive import names
 from amber.archive.container import Entry, frame
 from amber.archive.digests import Buffer
 from amber.archive.temporary import CREATE, NOFOLLOW, clean_leftovers, put_file, put_folder, sync_folder
@@ -21,11 +23,12 @@ Members = Mapping[str, Sequence[Buffer]]
 _MANY_THREADS = 1024 * 1024  # below this a second thread costs more than it saves (bytes)
 _MAX_VECTOR = 512  # buffers per system call; POSIX systems allow 1024
 _MAX_WRITE = 1 << 30  # bytes per system call
+_SYNC_FROM = 64 * 1024 * 1024  # bytes of a file from which on it is synced while it is written ...
+_SYNC_EVERY = 32 * 1024 * 1024  # ... after this many at the earliest
 _HINTS = {
     errno.ENOSPC: "the disk is full: a save needs room for the new file beside the old one",
     errno.EDQUOT: "the quota is used up: a save needs room for the new file beside the old one",
     errno.EFBIG: "the file would be larger than the system or `ulimit -f` allows",
-    errno.ENOENT: "make the folder first",
     errno.ENOTDIR: "a part of the path is a file",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.EACCES: "the folder must be writable: a save makes a new file in it and renames that",
@@ -118,6 +121,8 @@ def write_folder(directory: str | os.PathLike[str], members: Members) -> None:
     names.check_names(members, DEFAULT)
 
     def fill(folder: str) -> None:
+        for below in sorted({str(parent) for name in members for parent in PurePosixPath(name).parents[:-1]}):
+            os.mkdir(os.path.join(folder, below))
         for member in names.ordered(members):
             _write_member(os.path.join(folder, *member.split("/")), members[member])
 
@@ -144,6 +149,9 @@ def _unwritable(error: Exception, where: str) -> SourceError:
     reason, hint = str(error), ""
     if isinstance(error, OSError) and error.errno is not None:
         reason, hint = os.strerror(error.errno), _HINTS.get(error.errno, "")
+    if isinstance(error, FileNotFoundError):
+        there = os.path.isdir(os.path.dirname(os.path.realpath(where)))
+        hint = "something removed the temporary file: write it again" if there else "make the folder first"
     return SourceError("target-unwritable", f"cannot be written, nothing was changed: {reason}", where=where, hint=hint)
 
 
@@ -194,22 +202,45 @@ def _is_current(folder: os.stat_result) -> bool:
 
 
 def _write_all(descriptor: int, pieces: Sequence[Buffer]) -> None:
-    left = [view for piece in pieces if len(view := memoryview(piece)) > 0]
-    left.reverse()
+    """Write all pieces; a large file goes to the disk meanwhile, so that the sync at the end has little left to do.
+
+    Without that the system lets dirty pages pile up, and then makes the writer wait (measured: 1 GiB in a third of the
+    time of write and fsync one after the other).
+    """
+    views = [view for piece in pieces if len(view := memoryview(piece)) > 0]
+    if sum(map(len, views)) < _SYNC_FROM or not hasattr(os, "fdatasync"):
+        for _ in _written(descriptor, views, _MAX_WRITE):
+            pass
+        return
+    with threads.aside() as start:
+        running = None
+        for _ in _written(descriptor, views, _SYNC_EVERY):
+            if running is None or running.done():
+                if running is not None:
+                    running.result()  # a failure is told only once: not again by the sync at the end
+                running = start(os.fdatasync, descriptor)
+        if running is not None:
+            running.result()
+
+
+def _written(descriptor: int, views: Sequence[memoryview], most: int) -> Iterator[None]:
+    """Write, and yield after each call; `most`: bytes of one call."""
+    left = list(reversed(views))
     while left:
         batch: list[memoryview] = []
         size = 0
-        while left and len(batch) < _MAX_VECTOR and size < _MAX_WRITE:
+        while left and len(batch) < _MAX_VECTOR and size < most:
             view = left.pop()
-            if len(view) > _MAX_WRITE:
-                left.append(view[_MAX_WRITE:])
-                view = view[:_MAX_WRITE]
+            if len(view) > most:
+                left.append(view[most:])
+                view = view[:most]
             batch.append(view)
             size += len(view)
         written = os.writev(descriptor, batch) if hasattr(os, "writev") else os.write(descriptor, batch[0])
         if not written:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         left.extend(reversed(_rest(batch, written)))
+        yield
 
 
 def _rest(batch: list[memoryview], written: int) -> list[memoryview]:
@@ -222,7 +253,6 @@ def _rest(batch: list[memoryview], written: int) -> list[memoryview]:
 
 
 def _write_member(path: str, parts: Sequence[Buffer]) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
     descriptor = os.open(path, CREATE | NOFOLLOW, 0o666)
     try:
         _write_all(descriptor, parts)

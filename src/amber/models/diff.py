@@ -16,7 +16,7 @@ from amber.models import environment
 from amber.models.change import Change
 from amber.models.libraries import needed
 from amber.policy import Policy
-from amber.report import EXIT_DRIFTED, EXIT_OK, Finding
+from amber.report import EXIT_DRIFTED, EXIT_OK, Finding, lines_of
 
 if TYPE_CHECKING:
     from amber.archive.manifest import Manifest
@@ -68,7 +68,7 @@ class Difference:
                 lines.append(f"  and {len(changes) - 20} more")
         reason = f" ({self.reason})" if self.reason else ""
         lines.append(f"answers of the second to the cases of the first: {self.verdict}{reason}")
-        lines += [f"  - {finding}" for finding in self.findings]
+        lines += [f"  - {line}" for line in lines_of(self.findings)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -209,16 +209,19 @@ def differences(then: Mapping[str, Any], wrote: Mapping[str, str], libraries: It
         libraries: Libraries that own a type of the model.
     """
     now = machine()
+    # the libraries first: they are the usual reason, and a finding is cut at 200 characters
+    lines = [
+        f"{library} {wrote.get(library, 'unknown')} -> {version}"
+        for library, version in versions(libraries).items()
+        if wrote.get(library) != version
+    ]
     facts = ("python", "implementation", "os", "machine", "blas")
-    lines = [f"{key} {then.get(key, 'unknown')} -> {now[key]}" for key in facts if then.get(key) != now[key]]
+    lines += [f"{key} {then.get(key, 'unknown')} -> {now[key]}" for key in facts if then.get(key) != now[key]]
     cpu = then.get("cpu")
     if cpu != now["cpu"]:
         before = {str(each) for each in cpu} if isinstance(cpu, list) else set()
         lost, gained = sorted(before - set(now["cpu"])), sorted(set(now["cpu"]) - before)
         lines.append(f"cpu features -{','.join(lost) or '(none)'} +{','.join(gained) or '(none)'}")
-    for library, version in versions(libraries).items():
-        if wrote.get(library) != version:
-            lines.append(f"{library} {wrote.get(library, 'unknown')} -> {version}")
     return lines
 
 

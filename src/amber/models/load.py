@@ -15,10 +15,11 @@ from typing import Any, Literal, overload
 from amber.errors import AmberWarning, CaseError, PolicyError, UsageError
 from amber.models import environment
 from amber.models.audit import audit
+from amber.models.clock import Clock
 from amber.models.libraries import needed
 from amber.models.replayed import cases_step
 from amber.policy import Policy
-from amber.report import Report, Step
+from amber.report import Report, Step, lines_of
 
 Replay = Literal["auto", "always", "never"]
 _log = logging.getLogger("amber")
@@ -86,7 +87,7 @@ def load(
     if replay not in ("auto", "always", "never"):
         raise UsageError("replay-unknown", f"replay={replay!r}", hint="'auto', 'always' or 'never'")
     rules = policy or Policy()
-    clock = _Clock()
+    clock = Clock()
     with open_checked(source, rules, mmap) as checked:
         manifest, opened = checked.manifest, checked.opened
         steps = list(checked.steps)
@@ -151,7 +152,7 @@ def _judge(outcome: Report, rules: Policy) -> None:
         damaged = outcome.reason.startswith("cases-")  # the file's fault, not the model's
         raise CaseError(
             outcome.reason if damaged else f"verdict-{outcome.verdict}",
-            "the model does not answer as recorded\n" + "\n".join(f"  - {each}" for each in outcome.findings[:10]),
+            "\n  - ".join(["the model does not answer as recorded", *lines_of(outcome.findings)[:10]]),
             where=outcome.name,
             hint="load with replay='never' to look at it, or use the recorded versions: "
             + ("; ".join(outcome.environment) or "environment unchanged"),
@@ -171,13 +172,3 @@ def _tell(outcome: Report, returned: bool) -> None:
         reason = f" ({outcome.reason})" if outcome.reason else ""
         moved = f"; changed since it was saved: {'; '.join(outcome.environment)}" if outcome.environment else ""
         warnings.warn(f"{outcome.name}: {outcome.verdict}{reason}{moved}", AmberWarning, stacklevel=4)
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.seconds[name], self._last = round(now - self._last, 6), now

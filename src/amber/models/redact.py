@@ -30,7 +30,7 @@ def redact(source: Any, target: str | os.PathLike[str], *, policy: Policy | None
     from amber.archive.assemble import assemble, read_evidence, read_tree
     from amber.archive.digests import artifact_id
     from amber.archive.manifest import Lineage
-    from amber.archive.write import write_artifact
+    from amber.archive.write import check_target, write_artifact
     from amber.cases.record import record
     from amber.cases.tables import decode
     from amber.models.audit import audit
@@ -38,6 +38,7 @@ def redact(source: Any, target: str | os.PathLike[str], *, policy: Policy | None
     from amber.vault.check import open_checked
 
     rules = policy or Policy()
+    check_target(target)
     with open_checked(source, rules, "auto") as checked:
         opened, manifest = checked.opened, checked.manifest
         tree = read_tree(opened.members, rules.limits)

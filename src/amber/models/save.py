@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from amber import vocabulary as vocabularies
 from amber.errors import SaveError, SourceError, UsageError
 from amber.models import environment
 from amber.models.audit import audit
+from amber.models.clock import Clock
 from amber.models.facts import json_facts, metric_facts
 from amber.models.libraries import needed
 from amber.policy import Policy
@@ -28,7 +29,10 @@ Rows = Literal["keep", "synthetic"]
 
 @dataclass(frozen=True)
 class Saved:
-    """What was written: path, size in bytes, number of recorded rows, and notes for the person who saves."""
+    """What was written: path, size in bytes, number of recorded rows, and notes for the person who saves.
+
+    `seconds`: how long its parts took; `cases` is the asking of the model, the rest is reading and writing it.
+    """
 
     path: str
     size: int
@@ -36,6 +40,7 @@ class Saved:
     version: str
     cases: int
     notes: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
         head = f"{self.path}: {self.name} {self.version}, {self.size} bytes, {self.cases} cases"
@@ -45,7 +50,7 @@ class Saved:
         """Return the facts as plain data."""
         return {
             "path": self.path, "size": self.size, "name": self.name, "version": self.version, "cases": self.cases,
-            "notes": list(self.notes),
+            "notes": list(self.notes), "seconds": self.seconds,
         }  # fmt: skip
 
 
@@ -112,13 +117,15 @@ def save(
     from amber.adapters.build import build
     from amber.adapters.take import take
     from amber.archive.assemble import assemble
-    from amber.archive.write import write_artifact
+    from amber.archive.write import check_target, write_artifact
     from amber.cases.record import record
 
     about = About(name, version, metrics, metadata, licence, created)
     rules = policy or Policy()
+    clock = Clock()
     if rows not in ("keep", "synthetic"):
         raise UsageError("rows-unknown", f"rows={rows!r}", hint="'keep' or 'synthetic'")
+    check_target(path)
     readme = read_card(card)
     description = describe(model)
     taken = take(model, rules)
@@ -126,6 +133,7 @@ def save(
     versions = environment.written_versions(taken.libraries)
     pylock, notices = environment.pylock(taken.libraries, lock)
     copy = build(taken.tree, versions)
+    clock.lap("model")
     # on the rebuilt copy: cases recorded on the caller's object would prove nothing about the file
     recorded = record(
         copy,
@@ -136,11 +144,13 @@ def save(
         limits=rules.limits,
         tolerance=tolerance,
     )
+    clock.lap("cases")
     draft = manifest_draft(about, description, versions, recorded, model_adapter(taken.tree))
     members = assemble(draft, taken.tree, recorded.evidence, pylock, readme, limits=rules.limits)
     size = write_artifact(path, members)
+    clock.lap("file")
     notes = (*taken.notes, *notices, *recorded.notes)
-    return Saved(os.fspath(path), size, draft.name, draft.version, recorded.evidence.rows, notes)
+    return Saved(os.fspath(path), size, draft.name, draft.version, recorded.evidence.rows, notes, clock.seconds)
 
 
 def model_bytes(tree: Tree) -> int:

@@ -1,0 +1,115 @@
+"""Run one scenario again and again under strace, killed at its first, second... system call, and judge each time.
+
+Each run is a forked child that waits until strace has attached to it, so that nothing but the call itself is counted.
+
+Usage: python -m tests.durable.system_calls SCENARIO FOLDER     (prints one JSON object)
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections import Counter as Tally
+from pathlib import Path
+
+from tests.durable.kills import judged
+from tests.durable.scenarios import ALL, Scenario, outcomes
+
+STRACE = ("strace", "-f", "-qq", "-s", "4096")
+_LINE = re.compile(r"(?:\d+ +)?([a-z0-9_]+)\((.*)")
+_SET_PTRACER, _ANY = 0x59616D61, -1  # prctl: whoever the system's rules for debuggers leave out may attach
+_PATIENCE = 60  # seconds for strace to attach
+_NEVER = ("exit_group", "exit", "rt_sigreturn")  # nothing is left to do at these
+
+
+def traced(scenario: Scenario, place: Path, *options: str) -> int:
+    """Run the call in a forked child with strace attached; return the child's wait status.
+
+    Raises:
+        PermissionError: strace may not attach.
+    """
+    wait, go = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_ulong(_ANY), 0, 0, 0)
+            os.close(go)
+            os.read(wait, 1)
+            scenario.act(place)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(wait)
+    with subprocess.Popen([*STRACE, "-p", str(pid), *options], stderr=subprocess.PIPE) as tracer:
+        try:
+            wait_until_attached(pid, tracer)
+        finally:
+            os.close(go)  # the child reads the end of the pipe and starts
+            status = os.waitpid(pid, 0)[1]
+    return status
+
+
+def wait_until_attached(pid: int, tracer: subprocess.Popen[bytes]) -> None:
+    """Wait for the system to name the tracer of a process."""
+    deadline = time.monotonic() + _PATIENCE
+    while f"TracerPid:\t{tracer.pid}\n" not in Path(f"/proc/{pid}/status").read_text():
+        if tracer.poll() is not None or time.monotonic() > deadline:
+            tracer.kill()
+            said = tracer.stderr.read().decode() if tracer.stderr else ""
+            raise PermissionError(f"strace did not attach: {said.strip()}")
+        time.sleep(0.001)
+
+
+def calls_of(log: str, folder: Path) -> list[tuple[str, int]]:
+    """Return the system calls (name, occurrence) from the look for leftovers in `folder` on, a write's first."""
+    begun = False
+    counts: Tally[str] = Tally()
+    found = []
+    for line in log.splitlines():
+        match = _LINE.match(line)
+        if match is None:
+            continue
+        name, arguments = match.groups()
+        counts[name] += 1
+        begun = begun or (f'"{folder}"' in arguments and "O_DIRECTORY" in arguments)
+        if begun and name not in _NEVER:
+            found.append((name, counts[name]))
+    return found
+
+
+def main(name: str, folder: str) -> None:
+    """List the calls of an undisturbed run, then kill at each."""
+    root, scenario = Path(folder).resolve(), ALL[name]
+    outcomes(name, root)
+    log, place = root / "log", root / "traced"
+    place.mkdir()
+    scenario.prepare(place)
+    status = traced(scenario, place, "-o", str(log))
+    calls = calls_of(log.read_text(errors="replace"), place)
+    shutil.rmtree(place)
+    tally: Tally[str] = Tally()
+    killed = 0
+    for call, occurrence in calls:
+        place.mkdir()
+        scenario.prepare(place)
+        option = f"inject={call}:signal=KILL:when={occurrence}"
+        ended = traced(scenario, place, "-o", str(log), "-e", f"trace={call}", "-e", option)
+        killed += ended == signal.SIGKILL
+        tally[judged(name, root, place)] += 1
+        shutil.rmtree(place)
+    print(json.dumps({"calls": calls, "kills": killed, "status": status, "verdicts": tally}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
