@@ -39,6 +39,7 @@ class Limits:
     components: int = 2**24  # columns that a transformer makes out of its parameters alone
     iterations: int = 10_000_000  # of a solver that runs inside transform or predict
     unfolded_objects: int = 1_000_000  # objects counted along every way that leads to them
+    nesting: int = 100  # object arrays, deques and default dicts inside one another
     # replay
     replay_seconds: float = 60.0  # in a child process, wall clock
     replay_extra_bytes: int = 1 * GIB  # address space on top of four times the model

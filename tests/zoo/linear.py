@@ -288,6 +288,12 @@ def linear() -> Iterator[Specimen]:
     yield from regressors()
     yield from probabilistic()
     yield from dummies()
+    if SKLEARN < (1, 8):  # what these answer no newer version has
+        logistic, x = lm.LogisticRegression, d.numbers()
+        yield fit("LogisticRegression[ovr]", partial(logistic, multi_class="ovr"), x, d.classes())
+        yield fit("LogisticRegression[ovr-binary]", partial(logistic, multi_class="ovr"), x, d.binary())
+        yield fit("LogisticRegression[multinomial-binary]", partial(logistic, multi_class="multinomial"), x, d.binary())
+        yield fit("LogisticRegression[liblinear-three]", partial(logistic, solver="liblinear"), x, d.classes())
     if SKLEARN >= (1, 8):
         yield fit(
             "LogisticRegression[l1-ratio-1]",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -142,4 +143,8 @@ def _objects() -> Iterator[Vector]:
     yield accept("class-value", draft([Node.of("type", "builtins.int"), Node.of("function", "numpy.log1p"),
                                        Node.of("link", "rng.global")]),
                                            "a class, a function and a link as values")  # fmt: skip
+    # os.mkdir("executed") and what a joblib file holds inside an object array: bytes here, and nothing else
+    pickled = [b"cos\nmkdir\n(S'executed'\ntR.", b"\x80\x04\x8c\x02os\x8c\x05mkdir\x93\x8c\x08executed\x85R."]
+    held = [Node.of("bytes", base64.b64encode(each).decode()) for each in pickled]
+    yield accept("pickles", draft([*held, np.array(held, dtype=object)]), "pickles that are data: nobody decodes them")
     yield accept("numpy-scalar", draft(np.array([1.0, 2.0])), "an array at the root")

@@ -102,6 +102,12 @@ def _hyperparameters() -> Iterator[Vector]:
         ("limit-verbosity", "verbose", pipeline.but(verbose=10**6), "output without end"),
     ):
         yield _refuse(code, what, root, shows)
+    search = Obj("sklearn.model_selection.GridSearchCV", estimator=SCALER, param_grid={})
+    for what, word in (("pre-dispatch", "__import__('os').system('x')"), ("pre-dispatch-power", "9**9**9*n_jobs")):
+        yield _refuse("string-not-allowed", what, search.but(pre_dispatch=word), "text that joblib would compute")
+    chosen = Obj("sklearn.feature_selection.SelectFromModel", estimator=SCALER, threshold=None)
+    for what, word in (("getter", "__class__.__base__"), ("getter-deep", ".".join("abcdefghi"))):
+        yield _refuse("string-not-allowed", what, chosen.but(importance_getter=word), "names that attrgetter follows")
     nmf = Obj("sklearn.decomposition.NMF", max_iter=10**9)
     yield _refuse("limit-iterations", "nmf", nmf, "a solver that transform runs a billion times")
     sketch = Obj("sklearn.kernel_approximation.PolynomialCountSketch", n_components=10**9)

@@ -60,6 +60,7 @@ def _form() -> Iterator[Vector]:
         ("nan", _with_raw_metric(b"NaN"), "NaN, which is no JSON"),
         ("cut", _bytes(lambda data: data[:-1]), "the last brace is missing"),
         ("unknown-key", _with(entry_point="os.system"), "an unknown key at the top"),
+        ("trusted-list", _with(allow=["os.system"], policy={"allow": ["os.system"]}), "a policy that the file brings"),
         ("unknown-key-inside", _with(adapter={"id": "python", "state_version": 1, "x": 1}), "an unknown key inside"),
         ("missing-key", _without("methods"), "a required key is absent"),
         ("wrong-type", _with(methods={}), "an object where an array is needed"),

@@ -49,7 +49,21 @@ CONSTRAINTS: dict[str, Constraint] = {
         {"is": "function", "groups": ["kernel"]},
         {"is": "kind", "kinds": ["custom-function"]},
     ],
+    # A number of columns that nothing stored stands for: names and tables of that size are made of it.
+    "columns": ["none", {"is": "int", "min": 0, "max": "components"}],
     "threads": {"is": "int", "min": 1, "max": "jobs"},
+    # joblib takes the text apart and computes it; older ones called eval
+    "dispatch": ["none", {"is": "int", "min": 0}, {"is": "str", "values": [
+        "all", "n_jobs",
+        *(f"{count}{sign}n_jobs" for count in ("1", "1.5", "2", "3", "4", "8") for sign in ("*", " * ")),
+    ]}],
+    # `U100000000` makes an item of 400 MB; the size of `dtype` nodes is looked at where they stand
+    "dtype": ["none", {"is": "type"}, {"is": "kind", "kinds": ["dtype"]}, {"is": "str", "values": sorted({
+        "numeric", "object", "str", "bool", "int", "float", "float16", "float32", "float64", "double", "single",
+        "f", "d", "i", "int8", "int16",
+        "int32", "int64", "uint8", "uint16", "uint32", "uint64", "complex64", "complex128",
+        *(f"{order}{kind}" for order in ("", "<", "=") for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8")),
+    })}],
     "attribute-path": {"is": "option", "dotted": True},
     # The native distance code takes a `Y_norm_squared` of any length on trust. Nothing that fit writes is called so.
     "metric-parameters": [
@@ -72,6 +86,8 @@ BY_NAME: dict[str, Constraint] = {
     "memory": "none",  # a cache folder: fit would load pickles from it
     "n_jobs": "jobs",
     "_n_jobs": "jobs",
+    "n_features_in_": "columns",
+    "_n_features_out": "columns",
     "_n_threads": "threads",  # OpenMP starts as many
     "verbose": "verbosity",
     "encoding": "encoding",
@@ -87,6 +103,8 @@ BY_NAME: dict[str, Constraint] = {
     "effective_metric_params_": "metric-parameters",
     "metric_kwargs": "metric-parameters",
     "kernel_params": ["none", "map"],
+    "pre_dispatch": "dispatch",
+    "dtype": "dtype",
     "callback": "callable",
     "func": "callable",
     "inverse_func": "callable",
@@ -131,6 +149,8 @@ BY_CLASS: dict[str, dict[str, Constraint]] = {
     "sklearn.decomposition.DictionaryLearning": {"transform_max_iter": "iterations"},
     "sklearn.decomposition.MiniBatchDictionaryLearning": {"transform_max_iter": "iterations"},
     "sklearn.decomposition.SparseCoder": {"transform_max_iter": "iterations"},
+    # how many columns an unfitted one answers with
+    "sklearn.gaussian_process.GaussianProcessRegressor": {"n_targets": "columns"},
     "sklearn.preprocessing.MultiLabelBinarizer": {"_cached_dict": "none"},
     **{name: {"_in_fit": {"is": "bool", "value": False}} for name in _HISTOGRAM},  # True: X is taken for binned data
     # a kernel of another shape than (rows, fitted rows) makes libsvm read beside it
@@ -164,6 +184,9 @@ VOLATILE: dict[str, dict[str, str]] = {
     "sklearn.ensemble.HistGradientBoostingClassifier": {"_raw_predict": "drop"},
     "sklearn.ensemble.HistGradientBoostingRegressor": {"_raw_predict": "drop"},
 }
+
+# `partial_fit` of Birch walks from leaf to leaf until there is none.
+CHAINS: dict[str, list[str]] = {"sklearn:cluster.CFNode": ["next_leaf_", "prev_leaf_"]}
 
 # Identifiers of classes that moved so far that the derived one changed.
 RENAMED = {"sklearn:model_selection.CurveScorer": "sklearn:metrics.CurveScorer"}

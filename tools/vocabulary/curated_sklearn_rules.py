@@ -213,6 +213,25 @@ def _weight_vector(name: str) -> list[Rule]:
 _SGD_CLASSES = [rule for name in ("coef_", "_standard_coef", "_average_coef") for rule in _weights(name)]
 _SGD_NUMBERS = [rule for name in ("coef_", "_standard_coef", "_average_coef") for rule in _weight_vector(name)]
 
+# -- votes: a table of as many columns as `n_classes_` says is made for each output --------------------
+
+_VOTED = [holds("n_classes_ == len(classes_)", ["n_classes_"])]
+_VOTED_OUTPUTS = [
+    holds("n_classes_ == len(classes_)", ["n_classes_"], ["n_outputs_", 1]),
+    holds("n_classes_[*] == len(classes_[*])", ["n_classes_"], unless=[["n_outputs_", 1]]),
+]
+
+# -- tables of as many columns as one number says --------------------
+
+_FACTORS = [
+    holds("_n_components == len(components_)", ["components_"], ["_n_components"], unless=[["_n_components", "auto"]])
+]
+_ANSWERED = [holds("n_outputs_ <= size(constant_)", ["constant_"])]
+_STEPPED = {
+    "Regressor": [holds("n_trees_per_iteration_ == 1", ["n_trees_per_iteration_"])],
+    "Classifier": [holds("n_trees_per_iteration_ <= len(classes_)", ["n_trees_per_iteration_"])],
+}
+
 # -- boosting: what stands around the trees --------------------
 
 _GROWN = ["estimators_"]
@@ -362,7 +381,18 @@ _HIERARCHY = [
     for name in ("left_node", "right_node")
 ]
 
+# -- arguments of a call: a dtype made of a list or a dict has fields of any size --------------------
+
+_ARGUMENTS = [
+    kinds(f"{name}.dtype", [f"{name}.dtype"], kinds=["str", "none", "type", "dtype"])
+    for name in ("kw_args", "inv_kw_args")
+]
+
 RULES: dict[str, list[Rule]] = {
+    "sklearn.preprocessing.FunctionTransformer": _ARGUMENTS,
+    **{f"sklearn.ensemble.{name}": _VOTED for name in ("BaggingClassifier", "AdaBoostClassifier")},
+    "sklearn.gaussian_process.GaussianProcessClassifier": _VOTED,
+    **{f"sklearn.ensemble.{name}": _VOTED_OUTPUTS for name in ("RandomForestClassifier", "ExtraTreesClassifier")},
     "sklearn.cluster.KMeans": _CENTERS,
     "sklearn.cluster.MiniBatchKMeans": _MINI_BATCH,
     "sklearn.cluster.BisectingKMeans": _BISECTING,
@@ -402,7 +432,10 @@ RULES: dict[str, list[Rule]] = {
     "sklearn.linear_model.SGDOneClassSVM": _SGD_NUMBERS,
     "sklearn.ensemble.GradientBoostingRegressor": _BOOSTED_NUMBERS,
     "sklearn.ensemble.GradientBoostingClassifier": _BOOSTED_CLASSES,
-    "sklearn.ensemble.HistGradientBoostingClassifier": _HISTOGRAM,
-    "sklearn.ensemble.HistGradientBoostingRegressor": _HISTOGRAM,
+    **{f"sklearn.ensemble.HistGradientBoosting{kind}": [*_HISTOGRAM, *more] for kind, more in _STEPPED.items()},
+    "sklearn.dummy.DummyClassifier": _VOTED_OUTPUTS,
+    "sklearn.dummy.DummyRegressor": _ANSWERED,
+    "sklearn.decomposition.NMF": _FACTORS,
+    "sklearn.decomposition.MiniBatchNMF": _FACTORS,
     "sklearn:ensemble.BinMapper": _BINS,
 }

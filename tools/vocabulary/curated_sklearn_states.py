@@ -69,7 +69,7 @@ _TREE: Entry = {
     "targets": [_target("sklearn.tree._tree", "Tree")],
     "state": "tree",
     "attributes": {
-        "n_features": _NATURAL,
+        "n_features": {"is": "int", "min": 0, "max": "components"},  # its importances are an array of this length
         "n_classes": _array("<i8", 1),
         "n_outputs": _POSITIVE,
         "max_depth": _NATURAL,

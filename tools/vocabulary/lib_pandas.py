@@ -93,7 +93,9 @@ def _frames() -> dict[str, Json]:
             ["pandas", "pandas.core.indexes.range"], "RangeIndex", state="range-index",
             attributes={**dict.fromkeys(("start", "stop", "step"), integer(-(2**53) + 1, 2**53 - 1)),
                         "name": "label"},
-            rules=[holds("step != 0", code="value-out-of-range")],
+            # three numbers that become an array of any length
+            rules=[holds("step != 0", code="value-out-of-range"),
+                   holds("(stop - start) // step <= limit(components)", code="limit-components")],
         ),
         "MultiIndex": entry(
             ["pandas", "pandas.core.indexes.multi"], "MultiIndex", state="multi-index",
@@ -148,7 +150,7 @@ def _arrays() -> dict[str, Json]:
         "SparseArray": entry(["pandas.arrays", "pandas.core.arrays.sparse.array"], "SparseArray",
                              state="array-sparse",
                              attributes={"values": array(*"biuf", rank=1), "indices": array("<i4", rank=1),
-                                         "length": integer(0, 2**31 - 1), "fill_value": ["bool", "number"],
+                                         "length": integer(0, "components"), "fill_value": ["bool", "number"],
                                          "kind": text("integer", "block")},
                              rules=[shape("indices", "len(values)"), within("indices", 0, below="length"),
                                     {"rule": "increasing", "of": "indices", "strict": True}]),

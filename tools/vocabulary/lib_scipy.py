@@ -14,6 +14,14 @@ _VALUES = ["|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "<f4",
 _SHAPE = items(integer(0, 2**53 - 1), 2, 2)
 _INDEX = array("<i4", "<i8", rank=1)
 _LIMIT = 2**53 - 1
+# Sides that no stored number stands for: another format allocates one start for each.
+_FEW = {"rule": "within", "of": "shape", "max": "limit(components)", "code": "limit-components"}
+
+
+def _empty_side(along: int) -> Json:
+    """The side of a compressed matrix that is only said: columns of CSR, rows of CSC."""
+    return holds(f"shape[{1 - along}] <= limit(hash_features)", code="limit-hash-features")
+
 
 CONSTRAINTS: dict[str, Json] = {
     "values": array(*_VALUES, rank=1),
@@ -31,6 +39,7 @@ def _compressed(along: int, name: str) -> Json:
         holds("len(indices) == len(data)", code="shape-mismatch"),
         increasing("indptr", first=0, last="len(indices)"),
         within("indices", 0, below=f"shape[{1 - along}]"),
+        _empty_side(along),
     ]
     if name == "csr_array":
         attributes["flat"] = "bool"
@@ -49,6 +58,7 @@ def _bsr(name: str) -> Json:
             holds("len(indices) == len(data)", code="shape-mismatch"),
             increasing("indptr", first=0, last="len(indices)"),
             within("indices", 0, below="shape[1] // shape(data, 2)"),
+            _empty_side(0),
         ],
     )  # fmt: skip
 
@@ -60,6 +70,7 @@ def _coordinates(name: str, state: str) -> Json:
     for axis in range(3 if nd else 2):
         more = {"when": [[f"coords[{axis}]"]]} if nd and axis else {}
         rules.append(within(f"coords[{axis}]", 0, below=f"shape[{axis}]", **more))
+    rules.append(_FEW)
     sides = items(integer(0, _LIMIT), 1, 64) if nd else "sides"
     attributes = {"shape": sides, "data": "values", "coords": items("index", 1, 64)}
     return entry(f"scipy.sparse._{name[:3]}", name, state=state, attributes=attributes, rules=rules)
@@ -80,6 +91,7 @@ def _sparse() -> dict[str, Json]:
                 holds("len(offsets) == len(data)", code="shape-mismatch"),
                 within("offsets", "0 - shape[0]", high="shape[1]"),
                 {"rule": "distinct", "of": "offsets"},
+                _FEW,
             ],
         )  # fmt: skip
         made[f"lil_{family}"] = {**_compressed(0, f"lil_{family}"), "state": "lists"}

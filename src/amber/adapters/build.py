@@ -15,6 +15,7 @@ import sys
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
 from functools import reduce
+from importlib import metadata
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -350,7 +351,7 @@ class _Builder:
         wrote = self.libraries.get(library, "")
         raise BuildError(
             "class-missing",
-            f"{name} does not exist in the {library} installed here" + (f" (written by {wrote})" if wrote else ""),
+            f"{name} does not exist in {_installed(library)}" + (f", it was written with {wrote}" if wrote else ""),
             where=paths.path(self.tree, index),
             hint=f"install {library}{'==' + wrote if wrote else ''}",
         )
@@ -359,12 +360,22 @@ class _Builder:
         node = self.tree.nodes[index]
         name = getattr(node, "type", type(node).__name__.lower())
         versions = ", ".join(f"{library} {version}" for library, version in sorted(self.libraries.items()))
+        entry = self.vocabulary.entry(name)
+        here = f"with {_installed(entry.library)}" if entry is not None and entry.library in self.libraries else "here"
         return BuildError(
             "build-failed",
-            f"{name} cannot be built here: {type(error).__name__}: {error}",
+            f"{name} cannot be built {here}: {type(error).__name__}: {error}",
             where=paths.path(self.tree, index),
             hint=f"use the versions it was written with: {versions}" if versions else "",
         )
+
+
+def _installed(library: str) -> str:
+    """A library and its version here, for messages."""
+    try:
+        return f"{library} {metadata.version(library)}"
+    except metadata.PackageNotFoundError:
+        return f"the {library} installed here"
 
 
 _FIXED = (nodes.Tuple, nodes.FrozenSet, nodes.Slice, nodes.Map)

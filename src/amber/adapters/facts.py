@@ -25,6 +25,7 @@ Item = int | Array
 """The index of a node, or an array (a field, a column, an element)."""
 
 
+_DEEPEST = 16  # collections inside one another whose elements are compared
 _SMALL = 512  # elements of an array on average, below which joining whole records is cheaper than field by field
 
 
@@ -277,7 +278,10 @@ class Facts:
         if isinstance(node, nodes.NoneNode):
             return (0,)
         if isinstance(node, nodes.Object | nodes.Custom) and "shape" in node.attrs:
-            return tuple(int(each) for each in self.elements(node.attrs["shape"]))
+            sides = self.elements(node.attrs["shape"])
+            if sides.dtype.kind == "f":
+                raise _Nowhere("a shape of floats")
+            return tuple(int(each) for each in sides)
         if isinstance(node, nodes.Object) and "array" in node.attrs:
             return self.shape(node.attrs["array"])
         if isinstance(node, _COLLECTIONS):
@@ -327,8 +331,11 @@ class Facts:
             array = array[: len(array) - int(np.argmin(missing[::-1]))] if not missing.all() else array[:0]
         return array.astype(np.int64) if array.dtype.kind in "mM" else array
 
-    def hashables(self, item: Item) -> list[Any]:
-        """Return the elements of an item as Python numbers, bools and strings, equal exactly where Python's are."""
+    def hashables(self, item: Item, inside: tuple[int, ...] = ()) -> list[Any]:
+        """Return the elements of an item as Python numbers, bools and strings, equal exactly where Python's are.
+
+        `inside`: the collections that the item stands in, which must end somewhere.
+        """
         if isinstance(item, np.ndarray):
             if item.dtype.kind not in "biufUS":
                 raise _Nowhere(f"dtype {item.dtype} cannot be compared")
@@ -341,11 +348,11 @@ class Facts:
             return self.hashables(self.column(node))
         if isinstance(node, nodes.Strings):
             return self.tree.strings[node.column]
-        if isinstance(node, nodes.ObjectArray) and isinstance(node.items, int):
-            return self.hashables(node.items)
         if isinstance(node, nodes.List | nodes.Tuple | nodes.ObjectArray):
-            inside = node.items if isinstance(node.items, list) else []
-            return [value for each in inside for value in self.hashables(each)]
+            if item in inside or len(inside) >= _DEEPEST:
+                raise _Nowhere(f"collections nested more than {_DEEPEST} deep, or without an end")
+            parts = node.items if isinstance(node.items, list) else [node.items]
+            return [value for each in parts for value in self.hashables(each, (*inside, item))]
         for value in (scalars.boolean(node), scalars.number(node), scalars.text(node)):
             if value is not None:
                 return [value]

@@ -153,7 +153,9 @@ class Batch:
         extra = [each.value for each in found.arguments[1:] if isinstance(each, terms.Number)]
         function, facts = _QUESTIONS[found.function], self.facts
         answers, counts = facts.ask(path, self.objects, lambda item: function(facts, item, *extra))
-        return Ragged(np.array(answers, dtype=np.int64), None if counts is None else np.array(counts, dtype=np.int64))
+        # a side that a file merely states may be any integer
+        saturated = np.array([max(min(each, _HUGE), -_HUGE) for each in answers], dtype=np.int64)
+        return Ragged(saturated, None if counts is None else np.array(counts, dtype=np.int64))
 
     def _reduced(self, function: str, path: terms.Path) -> Ragged | None:
         """Return sums or extremes of many items at once; None where each must be looked at."""

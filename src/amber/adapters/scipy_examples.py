@@ -42,8 +42,9 @@ def _slack() -> Any:
 
 
 def _coo_wide() -> Any:
-    coords = (np.array([0, 2**40]), np.array([5, 1]))
-    return scipy.sparse.coo_matrix((np.array([1.0, 2.0]), coords), shape=(2**41, 6))
+    made = scipy.sparse.coo_matrix((np.array([1.0, 2.0]), ([0, 2**20], [5, 1])), shape=(2**21, 6))
+    made.row, made.col = made.row.astype(np.int64), made.col.astype(np.int64)  # as far larger ones have them
+    return made
 
 
 def _shared() -> Any:

@@ -86,6 +86,22 @@ def ridge_classes(state: State, here: Version) -> None:
         state.setdefault("classes_", state["_label_binarizer"].classes_)
 
 
+def bayes(state: State, there: Version, here: Version) -> None:
+    """1.9 centres the rows before it asks for their standard deviation; before, it took them as they are.
+
+    An offset of zero makes 1.9 answer as the older version did. The older ones cannot answer as 1.9 does: without
+    `sigma_` they refuse `return_std`, instead of giving another number that no recorded case would show.
+    """
+    changed = (1, 9)
+    offset = state.get("X_offset_")
+    if offset is None or not np.any(offset):
+        return
+    if there < changed <= here:
+        state["X_offset_"] = np.zeros_like(offset)
+    elif here < changed <= there:
+        state.pop("sigma_", None)
+
+
 # -- ensembles and their losses --------------------------------------------------------------------------------------
 
 

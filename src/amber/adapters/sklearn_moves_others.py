@@ -12,6 +12,13 @@ from amber.adapters.sklearn_moves import State, Version, rename, replace
 # -- preprocessing ---------------------------------------------------------------------------------------------------
 
 
+def names_of_columns(state: State, here: Version) -> None:
+    """1.6 takes a format or a function for the names of output columns, which 1.5 would read as plain yes."""
+    verbose = state.get("verbose_feature_names_out", True)
+    if here < (1, 6) and not isinstance(verbose, bool):
+        raise ValueError(f"verbose_feature_names_out={verbose!r} does not exist in scikit-learn 1.5")
+
+
 def imputer(state: State, here: Version) -> None:
     """1.8 casts the statistics to a recorded dtype; before, they were used as they are."""
     statistics = state.get("statistics_")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from amber.adapters.sklearn_trees import by_field
+from amber.errors import AuditError
 
 _FIRST = ("data", "idx_array", "node_data", "node_bounds", "leaf_size", "n_levels", "n_nodes")
 _COUNTERS = 4
@@ -38,6 +39,7 @@ class SearchTreeState:
         nodes = by_field(state["node_data"], np.dtype(_kd_tree.NodeData))
         if not nodes["is_leaf"][len(nodes) // 2 :].all():  # a search would go on beyond the array
             raise ValueError("a search tree has inner nodes on its last level")
+        _check_ranges(nodes, len(data))
         tree = cls.__new__(cls)
         tree.__setstate__(
             (
@@ -54,6 +56,20 @@ class SearchTreeState:
             )
         )
         return tree
+
+
+def _check_ranges(nodes: np.ndarray[Any, Any], points: int) -> None:
+    """Each inner node's points are shared out among its two children: a search counts on meeting each point once.
+
+    `query_radius` writes what it finds into as many places as there are points, and one more before it looks.
+    """
+    starts, ends = nodes["idx_start"], nodes["idx_end"]
+    inner = np.flatnonzero(nodes["is_leaf"][: len(nodes) // 2] == 0)
+    left, right = 2 * inner + 1, 2 * inner + 2
+    whole = starts[0] == 0 and ends[0] == points
+    apart = (starts[left] == starts[inner]) & (ends[left] == starts[right]) & (ends[right] == ends[inner])
+    if not whole or not apart.all():
+        raise AuditError("value-mismatch", "the nodes of a search tree do not share out its points", where="node_data")
 
 
 class MetricState:

@@ -11,7 +11,8 @@ same few hundred estimators with 1.5, 1.6, 1.7, 1.8 and 1.9 and comparing what t
 - a state whose meaning the installed version no longer has (`algorithm="SAMME.R"`) is refused rather than bent.
 
 Rules look at the state and the installed version, never at a guess about the writer, so they change nothing that is
-already as it should be. With equal versions nothing is looked at.
+already as it should be. The few that the state cannot decide (the same attributes, read otherwise) are told which
+version wrote, and do nothing where that is unknown. With equal versions nothing is looked at.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from amber.adapters import sklearn_moves_models as models
 from amber.adapters import sklearn_moves_others as others
@@ -35,11 +37,17 @@ def migrate(cls: type, state: State, written: str) -> State:
 
     if written == sklearn.__version__:
         return state
-    return adjust(cls, state, _release(sklearn.__version__))
+    return adjust(cls, state, _release(sklearn.__version__), _release(written) if written else None)
 
 
-def adjust(cls: type, state: State, here: Version) -> State:
+def adjust(cls: type, state: State, here: Version, there: Version | None = None) -> State:
     """Return the attributes that version `here` (major, minor) expects of an object of `cls`.
+
+    Args:
+        cls: The class of the object.
+        state: Its attributes; changed in place.
+        here: The installed version.
+        there: The version that wrote it, where that is known.
 
     Raises:
         ValueError: The state means something that this version cannot do.
@@ -47,16 +55,26 @@ def adjust(cls: type, state: State, here: Version) -> State:
     name = cls.__name__
     for rule in _RULES.get(name, ()):
         rule(state, here)
+    if there is not None and name in _CROSSED:
+        _CROSSED[name](state, there, here)
     parameters = _parameters(cls)
     for parameter, default in parameters.items():
         if default is not inspect.Parameter.empty:
             state.setdefault(parameter, default)
     for attribute in _GONE.get(name, ()):
         if attribute not in parameters:
-            state.pop(attribute, None)
+            _refuse_meaning(name, attribute, state.pop(attribute, None), here)
     for attribute in [each for each in state if isinstance(inspect.getattr_static(cls, each, None), property)]:
         del state[attribute]
     return state
+
+
+def _refuse_meaning(name: str, parameter: str, value: Any, here: Version) -> None:
+    """Raise where a parameter that this version lacks is not at the one value that changes no answer."""
+    neutral = _MEANT.get(name, {}).get(parameter)
+    same = isinstance(value, type(neutral)) and value == neutral
+    if neutral is not None and value is not None and not same:
+        raise ValueError(f"{parameter}={value!r} does not exist in scikit-learn {here[0]}.{here[1]}")
 
 
 def _release(version: str) -> Version:
@@ -114,6 +132,7 @@ _RULES: dict[str, tuple[Rule, ...]] = {
         (models.loss,),
     ),
     "HalfMultinomialLoss": (models.loss, models.multinomial_loss),
+    "ColumnTransformer": (others.names_of_columns,),
     "SimpleImputer": (others.imputer,),
     "IterativeImputer": (others.iterative_imputer,),
     "KBinsDiscretizer": (others.bins,),
@@ -131,6 +150,11 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     "HDBSCAN": (others.density_clusters,),
     "_Scorer": (others.scorer,),
     "_CurveScorer": (others.scorer,),
+}
+# What the same attributes mean hangs on the version that wrote them.
+_CROSSED: dict[str, Callable[[State, Version, Version], None]] = {
+    "ARDRegression": models.bayes,
+    "BayesianRidge": models.bayes,
 }
 # Constructor parameters that some versions have and some do not: dropped where the installed class does not take them.
 _GONE: dict[str, tuple[str, ...]] = {
@@ -158,4 +182,10 @@ _GONE: dict[str, tuple[str, ...]] = {
     "SplineTransformer": ("handle_missing",),
     "TSNE": ("n_iter",),
     "TheilSenRegressor": ("copy_X",),
+}
+# Of those, the ones that are read after the fit, and the value with which they change no answer.
+_MEANT: dict[str, dict[str, Any]] = {
+    "MaxAbsScaler": {"clip": False},
+    "NearestCentroid": {"priors": "uniform"},
+    "SplineTransformer": {"handle_missing": "error"},
 }

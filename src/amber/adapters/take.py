@@ -214,6 +214,9 @@ class _Taker:
             items: Any = self.index(flat, "") if whole else self.items(flat)
             fortran = obj.ndim > 1 and obj.flags.f_contiguous and not obj.flags.c_contiguous
             return nodes.ObjectArray(list(obj.shape), "F" if fortran else "C", items)
+        if obj.dtype.kind == "T":
+            hint = "keep it as array.astype(object) or array.astype('U')"
+            raise SaveError("dtype-refused", "an array of NumPy's StringDType cannot be data", hint=hint)
         if obj.dtype.hasobject:
             raise SaveError("dtype-refused", "a structured dtype with Python objects cannot be data")
         fields = obj.dtype.names is not None or obj.dtype.subdtype is not None

@@ -8,18 +8,22 @@ of arrays.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from amber.errors import Problem
 from amber.policy import Policy
-from amber.tree import cycles, nodes, paths
+from amber.tree import cycles, dtypes, nesting, nodes, paths
 from amber.tree.codec import children
 from amber.tree.nodes import AnyNode, Tree
+from amber.vocabulary import scalars
 from amber.vocabulary.entries import Entry
 from amber.vocabulary.loader import Vocabulary
 from amber.vocabulary.shapes import Alternatives, Place
 
+_DTYPE_BYTES = 2**16  # of one item of a dtype that stands as a value
+_WIDE = re.compile("[0-9]{6}")  # more digits than the name of such a dtype needs
 _BRANCHES = (
     nodes.List, nodes.Tuple, nodes.Deque, nodes.Dict, nodes.OrderedDict, nodes.DefaultDict, nodes.ObjectArray,
     nodes.Object, nodes.Custom,
@@ -51,6 +55,7 @@ class _Audit:
         self.limits = policy.limits
         self.place = Place(tree, policy.limits, self.group)
         self.problems: list[Problem] = []
+        self.chains: dict[tuple[str, str], dict[int, int]] = {}
         self.known: dict[str, tuple[Entry, dict[str, Alternatives], list[str]] | None] = {}
 
     def run(self) -> None:
@@ -61,7 +66,9 @@ class _Audit:
                 if handler is not None:
                     handler(self, index, node)
             self.check_unfolded()
+            self.check_nesting()
             self.check_cycles()
+            self.check_chains()
         except _Full:
             pass
 
@@ -104,6 +111,9 @@ class _Audit:
                 complaint = check(place, table[child])
                 if complaint is not None:
                     self.problem(complaint[0], index, complaint[1], f".{name}")
+        for name in entry.chains:
+            if name in attrs:
+                self.chains.setdefault((node.type, name), {})[index] = attrs[name]
         for name in required:
             if name not in attrs:
                 self.problem("attribute-missing", index, f"{node.type} needs {name}", f".{name}")
@@ -121,9 +131,29 @@ class _Audit:
             self.problem("link-unknown", index, f"{node.name} is nothing that can be linked to")
 
     def default_dict(self, index: int, node: nodes.DefaultDict) -> None:
+        self.mapping(index, node)
         factory = self.tree.nodes[node.factory]
         if not isinstance(factory, nodes.NoneNode | nodes.TypeRef | nodes.CustomType):
             self.problem("kind-mismatch", index, "the factory of a defaultdict must be a class or None")
+
+    def dtype(self, index: int, node: nodes.Dtype) -> None:
+        """One item of a dtype that is a parameter is as large as the file says, whatever the file's own size."""
+        size = 8 if node.value == "|O" else dtypes.carrier(node.value).itemsize
+        if size > _DTYPE_BYTES:
+            self.problem("limit-components", index, f"a dtype of {size} bytes an item")
+
+    def mapping(self, index: int, node: nodes.Dict | nodes.OrderedDict | nodes.DefaultDict) -> None:
+        """The same for the name of a dtype among the arguments of a call: `U100000000`."""
+        table = self.tree.nodes
+        for key, value in node.items:
+            if scalars.text(table[key]) == "dtype" and _WIDE.search(scalars.text(table[value]) or ""):
+                self.problem("string-not-allowed", index, "the name of a dtype of any size", "['dtype']")
+
+    def range(self, index: int, node: nodes.Range) -> None:
+        """Three numbers that NumPy turns into an array of any size."""
+        length = max(0, -((node.start - node.stop) // node.step))
+        if length > self.limits.components:
+            self.problem("limit-components", index, f"a range of {length} numbers")
 
     def custom(self, index: int, node: nodes.Custom | nodes.CustomType | nodes.CustomFunction) -> None:
         if node.name not in self.allow:
@@ -154,11 +184,32 @@ class _Audit:
         if shared and (index := _widest(table, self.limits.unfolded_objects)) is not None:
             self.problem("limit-unfolded-objects", index, "shared objects that unfold to too many")
 
+    def check_nesting(self) -> None:
+        """What is freed and compared by calls inside calls: enough of them overrun the stack."""
+        index = nesting.first_too_deep(self.tree.nodes, self.limits.nesting)
+        if index is not None:
+            self.problem("limit-nesting", index, f"a cycle, or more than {self.limits.nesting}, of such containers")
+
     def check_cycles(self) -> None:
         """Something on a cycle must exist before its parts do."""
         index = cycles.first_unbuildable(self.tree, self.is_special)
         if index is not None:
             self.problem("tree-cycle", index, "an object that must be whole before it is built contains itself")
+
+    def check_chains(self) -> None:
+        """A list of objects that a method walks to its end has one."""
+        for (_, name), following in self.chains.items():
+            done: set[int] = set()
+            for start in following:
+                walked: set[int] = set()
+                index: int | None = start
+                while index is not None and index not in done:
+                    if index in walked:
+                        self.problem("tree-cycle", index, f"following {name} comes back here", f".{name}")
+                        break
+                    walked.add(index)
+                    index = following.get(index)
+                done |= walked
 
     def is_special(self, node: nodes.Object) -> bool:
         known = self.type(node.type)
@@ -210,7 +261,11 @@ _HANDLERS: dict[type, Callable[[_Audit, int, Any], None]] = {
     nodes.TypeRef: _Audit.type_reference,
     nodes.FunctionRef: _Audit.function,
     nodes.Link: _Audit.link,
+    nodes.Dict: _Audit.mapping,
+    nodes.OrderedDict: _Audit.mapping,
     nodes.DefaultDict: _Audit.default_dict,
+    nodes.Dtype: _Audit.dtype,
+    nodes.Range: _Audit.range,
     nodes.Custom: _Audit.custom,
     nodes.CustomType: _Audit.custom,
     nodes.CustomFunction: _Audit.custom,

@@ -244,6 +244,7 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     attributes: dict[str, Constraint] = {}
     required: list[str] = []
     volatile: dict[str, str] = {}
+    chains: list[str] = []  # attributes that lead from one instance to the next and never back to an earlier one
     rules: list[AnyRule] = []
     type: str = ""  # identifier; filled in when an entry is read
     library: str = ""  # distribution name; filled in when an entry is read

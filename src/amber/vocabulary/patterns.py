@@ -25,7 +25,7 @@ MAX_LOOPS = 8  # repetitions with another end than a small number
 SMALL = 8  # {m,n} with n up to this is no loop
 MAX_WAYS = 64  # of variable parts that overlap
 _FLAGS = re.compile(r"\(\?[aimsux]+\)")
-_BRACES = re.compile(r"\{(\d{0,4})(?:(,)(\d{0,4}))?\}")
+_BRACES = re.compile(r"\{([0-9]{0,4})(?:(,)([0-9]{0,4}))?\}")  # ASCII digits, as `re` has it
 _NAME = re.compile(r"\?P<[A-Za-z_]\w{0,63}>")
 # A set of characters: the 128 ASCII ones, and one mark each for the other letters, digits, spaces and the rest.
 _OTHER = frozenset({"other-letter", "other-digit", "other-space", "other"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 
 from amber.tree import nodes
@@ -42,14 +43,14 @@ def boolean(node: AnyNode) -> bool | None:
 
 
 def text(node: AnyNode) -> str | None:
-    """Return the value of a Python or NumPy string, else None; one that is no text gives a string of no list."""
+    """Return the value of a Python or NumPy string, else None; lone surrogates stay what they are."""
     if isinstance(node, nodes.Str):
         return node.value
     if isinstance(node, nodes.Scalar) and isinstance(node.dtype, str) and node.dtype[1:2] == "U":
         codec = "utf-32-be" if node.dtype[0] == ">" else "utf-32-le"
         return _raw(node).decode(codec, "replace").rstrip("\0")
     if isinstance(node, nodes.Utf16):
-        return "\ufffd"
+        return base64.b64decode(node.value).decode("utf-16-le", "surrogatepass")
     return None
 
 

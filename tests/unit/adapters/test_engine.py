@@ -239,6 +239,17 @@ def test_what_cannot_be_data_is_refused_with_its_path(value: Any, code: str) -> 
     assert "['a'][1]" in str(caught.value)
 
 
+def test_strings_of_variable_width_are_refused_with_what_to_use_instead() -> None:
+    width = getattr(np.dtypes, "StringDType", None)  # NumPy 2 has it
+    array = np.array(["a", "bb"], dtype=width() if width else "U")
+    if width is None:
+        assert take(array)
+        return
+    with pytest.raises(SaveError, match=r"StringDType cannot be data[^\0]*astype\('U'\)") as caught:
+        take(array)
+    assert caught.value.code == "dtype-refused"
+
+
 def test_a_path_is_refused_with_what_to_use_instead(tmp_path: Path) -> None:
     with pytest.raises(SaveError) as caught:
         take([tmp_path])

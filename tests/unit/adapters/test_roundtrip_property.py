@@ -29,7 +29,7 @@ small = st.integers(-LIMIT, LIMIT - 1)
 keys = st.one_of(st.none(), st.booleans(), small, text, st.binary(max_size=5), st.tuples(small, text))
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(), st.integers(-(10**300), 10**300), floats, st.complex_numbers(), text,
-    st.binary(max_size=20), st.just(...), st.builds(range, small.filter(lambda n: abs(n) < 2**50), st.integers(-9, 9)),
+    st.binary(max_size=20), st.just(...), st.builds(range, st.integers(-(2**20), 2**20), st.integers(-9, 9)),
     st.builds(slice, st.none() | small, st.none() | small, st.none() | small),
 )  # fmt: skip
 dtypes = st.one_of(
@@ -104,7 +104,9 @@ def test_shared_and_cyclic_values_come_back_the_same(parts: list[Any], data: st.
     mutable: list[Any] = [[], {}, OrderedDict(), deque(), np.empty(3, dtype=object)]
     for number in range(data.draw(st.integers(1, 12))):
         target = data.draw(st.sampled_from(mutable))
-        value = data.draw(st.sampled_from([*parts, *mutable]))
+        # deques and object arrays on a cycle are refused: NumPy and CPython free and compare them by recursion
+        closed = isinstance(target, np.ndarray | deque)
+        value = data.draw(st.sampled_from(parts if closed else [*parts, *mutable]))
         if data.draw(st.booleans()):
             value = (value, number)
         if isinstance(target, np.ndarray):

@@ -145,6 +145,19 @@ def test_the_same_states_unchanged_pass(monkeypatch, make):
 
 
 @pytest.mark.parametrize(
+    ("field", "position", "value"),
+    [("idx_start", 0, 1), ("idx_end", 0, 39), ("idx_start", 2, 1), ("idx_end", 1, 40), ("idx_end", 2, 39)],
+)
+def test_points_that_two_nodes_of_a_search_tree_share_are_refused(monkeypatch, field, position, value):
+    # each range lies inside the array, so no rule speaks; together they make a search find more points than there are
+    found, taken = problems(monkeypatch, search_state(), put("node_data", field, position, value))
+    assert found == []
+    with pytest.raises(AmberError) as caught:
+        build(taken)
+    assert caught.value.code == "value-mismatch"
+
+
+@pytest.mark.parametrize(
     "change", [put("node_data", "is_leaf", -1, 0), replace("dist_metric", DistanceMetric.get_metric("haversine"))]
 )
 def test_what_no_rule_reaches_is_refused_while_building(monkeypatch, change):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn import (
+    compose,
     discriminant_analysis,
     ensemble,
     impute,
@@ -22,8 +23,11 @@ from sklearn import (
 )
 from sklearn.utils import check_array
 
+import amber
+from amber.adapters.build import _Builder, build
 from amber.adapters.sklearn import ADAPTER
 from amber.adapters.sklearn_versions import adjust
+from amber.adapters.take import take
 
 OLD, NEW = (1, 5), (1, 9)
 
@@ -145,6 +149,36 @@ def test_a_state_that_means_something_gone_is_refused(cls, state, word):
         adjust(cls, state, NEW)
 
 
+class _OldScaler(sklearn.base.BaseEstimator):
+    def __init__(self, *, copy=True):
+        """As in 1.5: without clip."""
+
+
+@pytest.mark.parametrize(
+    ("cls", "state"),
+    [
+        (compose.ColumnTransformer, {"verbose_feature_names_out": "{feature_name}"}),
+        (named(_OldScaler, "MaxAbsScaler"), {"clip": True}),
+        (named(_OldScaler, "NearestCentroid"), {"priors": "empirical"}),
+        (named(_OldScaler, "NearestCentroid"), {"priors": np.array([0.2, 0.8])}),
+        (named(_OldScaler, "SplineTransformer"), {"handle_missing": "zeros"}),
+    ],
+)
+def test_a_parameter_that_an_older_version_would_overlook_is_refused_by_name(cls, state):
+    with pytest.raises(ValueError, match=rf"{next(iter(state))}=.* does not exist in scikit-learn 1\.5"):
+        adjust(cls, state, OLD)
+
+
+def test_the_same_parameters_at_their_defaults_are_dropped():
+    assert "clip" not in adjust(named(_OldScaler, "MaxAbsScaler"), {"clip": False}, OLD)
+    assert "priors" not in adjust(named(_OldScaler, "NearestCentroid"), {"priors": "uniform"}, OLD)
+    assert (
+        adjust(compose.ColumnTransformer, {"verbose_feature_names_out": False}, OLD)["verbose_feature_names_out"]
+        is False
+    )
+    assert adjust(preprocessing.MaxAbsScaler, {"clip": True}, NEW)["clip"] is True
+
+
 def test_the_usual_one_against_rest_of_two_classes_is_not_refused():
     state = {"multi_class": "ovr", "classes_": np.arange(2), "solver": "liblinear"}
     assert "multi_class" not in adjust(linear_model.LogisticRegression, state, NEW)
@@ -176,3 +210,75 @@ def test_statistics_of_a_newer_imputer_are_cast_as_it_would():
 def test_histogram_boosting_gets_its_label_encoder():
     state = adjust(ensemble.HistGradientBoostingClassifier, {"classes_": np.array(["a", "b"])}, NEW)
     assert list(state["_label_encoder"].transform(["b", "a"])) == [1, 0]
+
+
+def rows_and_target():
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(30, 3)) + 5
+    return X, X @ [1.0, 2.0, 3.0] + rng.normal(size=30)
+
+
+def uncentred(model, X):
+    """The standard deviation as scikit-learn 1.8 and older compute it."""
+    kept = X[:, model.lambda_ < model.threshold_lambda] if hasattr(model, "threshold_lambda") else X
+    return np.sqrt((kept @ model.sigma_ * kept).sum(axis=1) + 1 / model.alpha_)
+
+
+@pytest.mark.skipif(sklearn.__version__ < "1.9", reason="the older formula is computed, the newer one installed")
+@pytest.mark.parametrize("cls", [linear_model.BayesianRidge, linear_model.ARDRegression])
+def test_an_older_bayesian_model_keeps_its_standard_deviation(cls):
+    X, y = rows_and_target()
+    fitted = cls().fit(X, y)
+    older = cls.__new__(cls)
+    vars(older).update(adjust(cls, dict(vars(fitted)), NEW, (1, 8)))
+    assert np.allclose(older.predict(X, return_std=True)[1], uncentred(fitted, X), rtol=1e-12)
+    assert not np.allclose(fitted.predict(X, return_std=True)[1], uncentred(fitted, X), rtol=1e-3)
+    assert np.array_equal(older.predict(X), fitted.predict(X))
+
+
+@pytest.mark.parametrize("cls", [linear_model.BayesianRidge, linear_model.ARDRegression])
+def test_a_newer_bayesian_model_has_no_standard_deviation_in_an_older_version(cls):
+    X, y = rows_and_target()
+    state = adjust(cls, dict(vars(cls().fit(X, y))), OLD, NEW)
+    assert "sigma_" not in state
+    assert "coef_" in state
+    centred = vars(cls(fit_intercept=False).fit(X, y))
+    assert "sigma_" in adjust(cls, dict(centred), OLD, NEW)  # nothing to leave out: both formulas agree
+
+
+@pytest.mark.parametrize("there", [None, NEW])
+def test_where_the_writer_is_unknown_or_the_same_the_offset_stays(there):
+    state = adjust(linear_model.BayesianRidge, {"X_offset_": np.ones(2), "sigma_": np.eye(2)}, NEW, there)
+    assert state["X_offset_"].tolist() == [1.0, 1.0]
+    assert "sigma_" in state
+
+
+WROTE = {"scikit-learn": "1.5.2", "numpy": "1.26.4", "scipy": "1.13.1"}
+
+
+@pytest.mark.skipif(sklearn.__version__ < "1.8", reason="the parameter exists")
+def test_a_refused_state_is_broken_with_class_attribute_both_versions_and_a_way_out():
+    X, y = rows_and_target()
+    model = linear_model.LogisticRegression().fit(X, np.digitize(y, [28.0, 32.0]))
+    model.multi_class = "ovr"
+    tree = take(model, amber.Policy()).tree
+    with pytest.raises(amber.AmberError) as caught:
+        build(tree, WROTE)
+    assert caught.value.code == "build-failed"
+    said = str(caught.value)
+    for word in (
+        "LogisticRegression",
+        "multi_class='ovr'",
+        f"scikit-learn {sklearn.__version__}",
+        "scikit-learn 1.5.2",
+    ):
+        assert word in said
+
+
+def test_a_class_that_does_not_exist_here_is_broken_with_both_versions_and_a_way_out():
+    tree = take(linear_model.Ridge().fit(*rows_and_target()), amber.Policy()).tree
+    with pytest.raises(amber.AmberError) as caught:
+        _Builder(tree, {"scikit-learn": "2.7.0"}).resolve("sklearn.linear_model.Ridge", [], tree.root)
+    assert caught.value.code == "class-missing"
+    for word in ("sklearn.linear_model.Ridge", f"scikit-learn {sklearn.__version__}", "2.7.0", "scikit-learn==2.7.0"):
+        assert word in str(caught.value)

@@ -466,3 +466,52 @@ def test_paths_into_dicts_records_and_columns() -> None:
 
 def _tensor(array: np.ndarray[Any, Any]) -> Any:
     return to_tensor(array, "C", array.dtype.str, array.dtype.itemsize)
+
+
+def nested(depth: int) -> list[Any]:
+    found: list[Any] = [1]
+    for _ in range(depth - 1):
+        found = [found]
+    return found
+
+
+def test_collections_that_are_compared_end_somewhere() -> None:
+    distinct = {"rule": "distinct", "of": "items"}
+    assert not places(distinct, {"items": nested(16)})
+    assert places(distinct, {"items": nested(17)}) == [("kind-mismatch", "[0].items")]
+    tree = objects({"items": [1]})
+    (index,) = tree.nodes[1].attrs.values()  # type: ignore[union-attr]
+    tree.nodes[index].items.append(index)  # type: ignore[union-attr]
+    assert [each.code for each in check_values(tree, Rules([distinct]), DEFAULT)] == ["kind-mismatch"]
+
+
+@pytest.mark.parametrize(
+    ("sides", "that", "codes"),
+    [
+        ([2**53 - 1, 2**53 - 1], "size(a) > 0", []),
+        ([2**53 - 1, 2**53 - 1], "size(a) < 1", ["value-mismatch"]),
+        ([float("nan")], "size(a) > 0", ["kind-mismatch"]),
+        ([1e300], "size(a) > 0", ["kind-mismatch"]),
+        ([2**61, 2**61, 2**61], "sum(a.shape) == 4611686018427387904", []),
+        ([2**61, -(2**61)], "sum(a.shape) == 0", []),
+    ],
+)
+def test_shapes_that_a_file_states_are_integers_and_saturate(sides: list[Any], that: str, codes: list[str]) -> None:
+    tree = objects({"a": 0})
+    tree.nodes.append(nodes.Custom("m.Sparse", {"shape": add(tree, sides)}))
+    tree.nodes[1].attrs["a"] = len(tree.nodes) - 1  # type: ignore[union-attr]
+    assert [each.code for each in check_values(tree, Rules([holds(that)]), DEFAULT)] == codes
+
+
+@pytest.mark.parametrize("dtype", ["<f2", "<f4", "<f8"])
+def test_numbers_without_end_are_compared_and_do_not_escape(dtype: str) -> None:
+    large = {"a": np.array([np.inf, 1.0], dtype), "b": np.array([-np.inf], dtype), "c": np.full(9, 6e4, dtype)}
+    assert check(holds("max(a) < 5"), large)
+    assert check(holds("min(b) >= 0"), large)
+    assert check(holds("sum(a) >= 0"), large)
+    assert not check([holds("max(a) > 5"), holds("min(b) < 0"), holds("sum(c) > 500000")], large)
+
+
+def test_a_sum_beyond_64_bits_saturates() -> None:
+    assert not check(holds("sum(a) > 5"), {"a": 1.7976931348623157e308})
+    assert not check(holds("sum(a) < 5"), {"a": np.array([-1e300, 1.0])})

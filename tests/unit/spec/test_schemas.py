@@ -16,7 +16,7 @@ from amber.policy import Policy
 from tests.unit.spec.vectors import FOLDER, SPEC, accepted, rejected, source
 
 COMPAT = sorted((SPEC.parent / "tests" / "compat").glob("*.amber"))
-NAMES = ("case", "codes", "difference", "info", "manifest", "policy", "report", "tree")
+NAMES = ("case", "codes", "difference", "info", "manifest", "policy", "report", "shard", "strings", "tree")
 
 
 @cache

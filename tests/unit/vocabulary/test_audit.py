@@ -166,3 +166,55 @@ def test_a_wide_table_with_many_back_references_is_counted_in_linear_time() -> N
     table = [nodes.List(list(range(1, many + 1))), *[nodes.List([many + 1]) for _ in range(many)]]
     table.append(nodes.List(list(range(1, many + 1))))  # refers back to all of them, and they to it
     assert [code for code, _ in audit(*table)] in ([], ["limit-unfolded-objects"])
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "step", "good"),
+    [(0, 10, 1, True), (0, 11, 1, False), (11, 0, -1, False), (0, 20, 2, True), (0, 21, 2, False), (5, 0, 1, True)],
+)
+def test_a_range_is_no_longer_than_what_may_be_made_of_it(start: int, stop: int, step: int, good: bool) -> None:
+    rules = Policy(limits=Limits(components=10))
+    assert audit(nodes.Range(start, stop, step), policy=rules) == ([] if good else [("limit-components", "model")])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "good"), [("<f8", True), ("|O", True), ("<U16384", True), ("<U16385", False), ("|V65537", False)]
+)
+def test_one_item_of_a_dtype_is_small(dtype: str, good: bool) -> None:
+    assert audit(nodes.Dtype(dtype)) == ([] if good else [("limit-components", "model")])
+
+
+@pytest.mark.parametrize(("text", "good"), [("U99999", True), ("U100000", False), ("f8", True), ("(99,)f8", True)])
+def test_the_name_of_a_dtype_has_few_digits(text: str, good: bool) -> None:
+    for kind in (nodes.Dict, nodes.OrderedDict, lambda items: nodes.DefaultDict(3, items)):
+        found = audit(kind([(1, 2)]), nodes.Str("dtype"), nodes.Str(text), nodes.NoneNode())
+        assert [code for code, _ in found] == ([] if good else ["string-not-allowed"])
+    assert audit(nodes.Dict([(1, 2)]), nodes.Str("sample"), nodes.Str(text)) == []
+
+
+def test_containers_that_are_freed_by_recursion_stand_in_few() -> None:
+    rules = Policy(limits=Limits(nesting=2))
+    inner = nodes.ObjectArray([1], "C", [3])
+    deep = (nodes.ObjectArray([1], "C", [1]), nodes.Deque([2], None), inner, nodes.NoneNode())
+    assert audit(*deep, policy=rules) == [("limit-nesting", "model")]
+    assert audit(nodes.ObjectArray([1], "C", [1]), nodes.Deque([2], None), nodes.NoneNode(), policy=rules) == []
+    assert audit(nodes.ObjectArray([1], "C", [0])) == [("limit-nesting", "model")]
+
+
+def leaves(*following: int | None) -> list[Any]:
+    """A list of Birch's leaves, each with the position of the next (None: the last)."""
+    last = len(following) + 1
+    made = [nodes.Object("sklearn:cluster.CFNode", {"next_leaf_": last if n is None else n + 1}) for n in following]
+    return [nodes.List(list(range(1, last))), *made, nodes.NoneNode()]
+
+
+@pytest.mark.parametrize(
+    ("following", "found"),
+    [
+        ([1, 2, 3, None], []), ([None, 0, 1], []), ([2, 2, None], []), ([0], ["[0].next_leaf_"]),
+        ([1, 2, 0], ["[0].next_leaf_"]), ([1, 2, 3, 1], ["[1].next_leaf_"]),
+        ([0, 1], ["[0].next_leaf_", "[1].next_leaf_"]),
+    ],
+)  # fmt: skip
+def test_a_list_of_leaves_has_an_end(following: list[int | None], found: list[str]) -> None:
+    assert audit(*leaves(*following)) == [("tree-cycle", where) for where in found]

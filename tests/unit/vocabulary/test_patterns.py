@@ -70,6 +70,7 @@ FOREIGN = [
     "*a",
     "a{2000}",
     "a{1001,}",
+    "a{\u0663}",  # `re` knows ASCII digits only: these are five characters, and no quantifier
     "{",
     r"\p{L}+",
     "\\",

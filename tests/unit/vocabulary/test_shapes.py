@@ -96,6 +96,9 @@ CASES: list[tuple[Any, Any, str]] = [
     ({"is": "str", "max_chars": 2}, "abc", "value-out-of-range"),
     ({"is": "str", "pattern": True}, r"\w+", ""),
     ({"is": "str", "pattern": True}, r"(\w+)+", "pattern-refused"),
+    # `(?:a+)+b` and a lone surrogate behind it
+    ({"is": "str", "pattern": True}, nodes.Utf16("KAA/ADoAYQArACkAKwBiAADY"), "pattern-refused"),
+    ({"is": "str", "template": ["x"]}, nodes.Utf16("ewB5AH0AANg="), "string-not-allowed"),
     ({"is": "str", "pattern": True}, "a" * 513, "limit-pattern-chars"),
     ({"is": "str", "template": ["x"]}, "{x}__{x}", ""),
     ({"is": "str", "template": ["x"]}, "plain", ""),

@@ -1,0 +1,112 @@
+"""The reference reader is small, shares nothing with the package, and answers anything with a code."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from spec.reference import read
+from tests.unit.spec.vectors import FOLDER, SPEC
+
+MODULES = sorted((SPEC / "reference").glob("*.py"))
+# Steps 1, 3, 4 and the form of step 6; and the names and values of step 6, which follow the language of vocabulary.md.
+FORM_LINES, AUDIT_LINES = 800, 650
+AUDIT = {"patterns", "vocabulary", "rules"}
+ALLOWED = {*sys.stdlib_module_names, "numpy", "blake3", "spec"}
+PLAIN = FOLDER / "accept" / "plain.amber"
+
+
+def imported(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            found.add(str(node.module))
+    return found
+
+
+def lines(paths: Iterable[Path]) -> int:
+    """All lines, with comments, docstrings and empty ones."""
+    return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths)
+
+
+def test_it_is_small() -> None:
+    audit = [path for path in MODULES if path.stem in AUDIT]
+    assert len(audit) == len(AUDIT)
+    assert lines(MODULES) - lines(audit) <= FORM_LINES
+    assert lines(audit) <= AUDIT_LINES
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_it_needs_the_standard_library_numpy_and_blake3_only(path: Path) -> None:
+    names = imported(path)
+    assert {name.partition(".")[0] for name in names} <= ALLOWED
+    assert not {name for name in names if name.startswith("spec") and not name.startswith("spec.reference")}
+    text = path.read_text(encoding="utf-8")
+    assert not [word for word in ("import_module", "__import__", "exec(", "pickle", "eval(") if f" {word}" in text]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "spec.reference", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=SPEC.parent)
+
+
+def test_the_package_is_not_loaded_by_it() -> None:
+    code = "import sys, spec.reference as r; r.read(sys.argv[1]); print({'amber', 'sklearn'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(PLAIN)], capture_output=True, text=True, check=True, cwd=SPEC.parent
+    )
+    assert done.stdout == "set()\n"
+
+
+def test_the_command_says_what_each_step_says() -> None:
+    refused = FOLDER / "reject" / "digest-mismatch--strings.amber"
+    refused = refused if refused.exists() else min((FOLDER / "reject").glob("digest-mismatch--*"))
+    done = run(str(PLAIN))
+    assert done.returncode == 0
+    assert [line.partition(": ")[2] for line in done.stdout.splitlines()] == [f"step {n} passed" for n in (1, 3, 4, 6)]
+    done = run("--json", str(PLAIN), str(refused))
+    assert done.returncode == 2
+    said = json.loads(done.stdout)
+    assert said[str(PLAIN)] == {"1": "passed", "3": "passed", "4": "passed", "6": "passed"}
+    assert said[str(refused)] == {"1": "passed", "3": "passed", "4": "digest-mismatch", "6": "not-asked"}
+
+
+def test_a_file_that_is_not_there_is_no_refusal(tmp_path: Path) -> None:
+    done = run(str(tmp_path / "absent.amber"))
+    assert done.returncode == 66
+    assert "Traceback" not in done.stderr
+
+
+def test_any_bytes_get_an_answer() -> None:
+    generator = random.Random(8)
+    data = PLAIN.read_bytes()
+    for size in (0, 1, 3, 21, 51, 52, 97, 98, len(data) - 1):
+        assert read(generator.randbytes(size))[1] == "container-not-canonical"
+        assert read(data[:size])[1] == "container-not-canonical"
+
+
+def test_the_folder_form_is_read_without_following_links(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    shutil.copytree(FOLDER / "accept" / "folder", folder)
+    assert read(str(folder))[6] == "passed"
+    (folder / "model" / "empty").mkdir()
+    assert read(str(folder))[1] == "folder-extra"
+    (folder / "model" / "empty").rmdir()
+    os.link(folder / "manifest.json", tmp_path / "other")
+    assert read(str(folder))[1] == "folder-link"
+    (tmp_path / "other").unlink()
+    (folder / "env" / "pylock.toml").rename(tmp_path / "pylock.toml")
+    (folder / "env" / "pylock.toml").symlink_to(tmp_path / "pylock.toml")
+    assert read(str(folder))[1] == "folder-link"
