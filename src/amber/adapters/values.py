@@ -12,7 +12,6 @@ from contextlib import suppress
 
 import numpy as np
 
-from amber import threads
 from amber.adapters import rules
 from amber.adapters.facts import Array, Facts, Missing
 from amber.adapters.rules import Batch
@@ -25,8 +24,6 @@ from amber.vocabulary.entries import AnyRule, Entry
 
 _LAST_CODE_POINT = 0x10FFFF
 Found = tuple[str, int, str, str]  # code, index of the object, end of the path, message
-_MANY = 16  # chunks from which on threads pay
-_THREADS = 4
 _CHUNK = 1 << 14  # elements of arrays looked at together, so that they stay in the processor's cache
 # Rules that look at sizes and single numbers: asked for all objects of a type at once, before the arrays.
 _LIGHT = (entries.Holds, entries.HasShape, entries.Kinds)
@@ -86,16 +83,8 @@ class _Check:
         light: list[AnyRule] = [rule for rule in entry.rules if isinstance(rule, _LIGHT)]
         heavy: list[AnyRule] = [rule for rule in entry.rules if not isinstance(rule, _LIGHT)]
         yield from self.check_batch(light, objects)
-        if not heavy:
-            return
-        chunks = list(self.chunks(objects))
-        if len(chunks) < _MANY:
-            for chunk in chunks:
-                yield from self.check_batch(heavy, chunk)
-            return
-        # NumPy lets go of the interpreter inside its loops, so two chunks are looked at in about the time of one
-        for several in threads.each(lambda chunk: list(self.check_batch(heavy, chunk)), chunks, most=_THREADS):
-            yield from several
+        for chunk in self.chunks(objects):
+            yield from self.check_batch(heavy, chunk)
 
     def check_batch(self, chosen: list[AnyRule], objects: list[int]) -> Iterator[Found]:
         whole = Batch(self.facts, objects, self.limits)
