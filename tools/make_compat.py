@@ -1,6 +1,7 @@
 """Write the artifacts of `tests/compat` with the libraries of the running environment: names carry their version.
 
 Run it once in each environment (the newest and the oldest supported libraries): python tools/make_compat.py
+An artifact that exists is never written again: a released one is a promise, and new kinds are added beside the others.
 
 `sklearn-1.9-forest.amber` is what scikit-learn 1.9 wrote; `sklearn-1.9-forest.json` holds rows and the answers the
 model gave to them before it was saved. Artifacts of other versions are left alone: old ones are what the tests are
@@ -17,18 +18,31 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 import sklearn
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    IsolationForest,
+    RandomForestClassifier,
+    StackingClassifier,
+)
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.impute import SimpleImputer
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, WhiteKernel
+from sklearn.impute import IterativeImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.svm import SVC
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 import amber
 
@@ -105,9 +119,77 @@ def network() -> Made:
     return MLPClassifier(hidden_layer_sizes=(4,), max_iter=30, random_state=0).fit(X, y), X
 
 
+def categories() -> Made:
+    """Histogram boosting that finds the categories by the dtype of a column, and words in `str` or object."""
+    X, y = frame()
+    X["region"] = pd.Categorical(X["region"])
+    model = HistGradientBoostingClassifier(
+        max_iter=3, max_leaf_nodes=4, min_samples_leaf=2, categorical_features="from_dtype"
+    )
+    return model.fit(X, y), X
+
+
+def remainder() -> Made:
+    """Columns by name, the rest through another transformer, a frame as output."""
+    X, y = frame()
+    X["seen"] = y == 1
+    columns = ColumnTransformer(
+        [
+            ("bins", KBinsDiscretizer(3, encode="onehot-dense", strategy="uniform"), ["age"]),
+            ("region", OrdinalEncoder(), ["region"]),
+            ("nothing", "drop", ["seen"]),
+        ],
+        remainder=SimpleImputer(add_indicator=True),
+    )
+    return columns.set_output(transform="pandas").fit(X, y), X
+
+
+def sparse() -> Made:
+    X, y, _ = numbers()
+    rows = sp.csr_matrix(np.where(np.abs(X) > 0.5, X, 0.0))
+    return SVC(kernel="linear").fit(rows, y), rows
+
+
+def isolation() -> Made:
+    X, _, _ = numbers()
+    return IsolationForest(n_estimators=4, max_samples=8, contamination=0.1, random_state=0).fit(X), X
+
+
+def gaussian() -> Made:
+    X, _, target = numbers()
+    return GaussianProcessRegressor(RBF() + WhiteKernel(), random_state=0).fit(X, target), X
+
+
+def calibrated() -> Made:
+    X, y, _ = numbers()
+    return CalibratedClassifierCV(LinearSVC(random_state=0), method="isotonic", cv=2).fit(X, y), X
+
+
+def stacking() -> Made:
+    X, y, _ = numbers()
+    parts = [("tree", DecisionTreeClassifier(max_depth=2, random_state=0)), ("line", LogisticRegression())]
+    return StackingClassifier(parts, final_estimator=LogisticRegression(), cv=2, passthrough=True).fit(X, y), X
+
+
+def gradient() -> Made:
+    """Three classes by name, and an estimator that gives the first answer."""
+    X, _, target = numbers()
+    y = np.array(["low", "middle", "high"])[np.digitize(target, [-1.0, 1.0])]
+    first = LogisticRegression()
+    return GradientBoostingClassifier(n_estimators=3, max_depth=2, init=first, random_state=0).fit(X, y), X
+
+
+def imputer() -> Made:
+    X, _, _ = numbers()
+    X[[1, 4, 9], [0, 1, 2]] = np.nan
+    return IterativeImputer(max_iter=2, random_state=0).fit(X), X
+
+
 MODELS: dict[str, Callable[[], Made]] = {
-    "boosting": boosting, "clusters": clusters, "forest": forest, "neighbours": neighbours, "network": network,
-    "pipeline": pipeline, "svc": svc, "text": text,
+    "boosting": boosting, "calibrated": calibrated, "categories": categories, "clusters": clusters, "forest": forest,
+    "gaussian": gaussian, "gradient": gradient, "imputer": imputer, "isolation": isolation, "neighbours": neighbours,
+    "network": network, "pipeline": pipeline, "remainder": remainder, "sparse": sparse, "stacking": stacking,
+    "svc": svc, "text": text,
 }  # fmt: skip
 
 
@@ -120,27 +202,39 @@ def answers(model: Any, rows: Any) -> dict[str, Any]:
     return found
 
 
+def form(rows: Any) -> dict[str, Any]:
+    """What plain rows do not say of themselves: that they are sparse, which columns are categories."""
+    if sp.issparse(rows):
+        return {"form": "csr"}
+    found = [name for name in rows.columns if rows[name].dtype == "category"] if isinstance(rows, pd.DataFrame) else []
+    return {"categories": found} if found else {}
+
+
 def plain(rows: Any) -> Any:
     """Rows as plain data: columns of a frame, nested lists, texts."""
+    if sp.issparse(rows):
+        rows = rows.toarray()
     if isinstance(rows, pd.DataFrame):
         return {name: rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in rows.columns}
     return rows if isinstance(rows, list) else np.where(np.isnan(rows), None, rows.astype(object)).tolist()
 
 
 def main() -> int:
-    """Write every artifact of this environment; return the exit code."""
+    """Write every artifact of this environment that does not exist yet; return the exit code."""
     import warnings
 
     TARGET.mkdir(exist_ok=True)
     minor = ".".join(sklearn.__version__.split(".")[:2])
     for name, make in MODELS.items():
+        stem = TARGET / f"sklearn-{minor}-{name}"
+        if stem.with_name(stem.name + ".amber").exists():
+            continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # thirty iterations do not converge, which is no matter here
             model, rows = make()
-            stem = TARGET / f"sklearn-{minor}-{name}"
             some = rows[:4] if not isinstance(rows, pd.DataFrame) else rows.iloc[:4]
             saved = amber.save(model, stem.with_name(stem.name + ".amber"), sample=some, name=name)
-        expected = {"rows": plain(rows), "answers": answers(model, rows)}
+        expected = {**form(rows), "rows": plain(rows), "answers": answers(model, rows)}
         stem.with_name(stem.name + ".json").write_text(json.dumps(expected) + "\n", encoding="utf-8")
         print(f"{stem.name}: {saved.size} bytes, {saved.cases} rows")
     return 0

@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 
 import amber
 
 FOLDER = Path(__file__).parent
 ARTIFACTS = sorted(FOLDER.glob("*.amber"))
-MODELS = {"boosting", "clusters", "forest", "neighbours", "network", "pipeline", "svc", "text"}
+MODELS = {
+    "boosting", "calibrated", "categories", "clusters", "forest", "gaussian", "gradient", "imputer", "isolation",
+    "neighbours", "network", "pipeline", "remainder", "sparse", "stacking", "svc", "text",
+}  # fmt: skip
 # Where the verdict or an answer may differ, with the reason: expected.toml, by name, the reading version beside it.
 EXPECTED: dict[str, Any] = tomllib.loads((FOLDER / "expected.toml").read_text(encoding="utf-8"))
 
@@ -31,8 +35,12 @@ def excused(name: str) -> dict[str, Any]:
 def rows_of(expected: dict[str, Any]) -> Any:
     rows = expected["rows"]
     if isinstance(rows, dict):
-        return pd.DataFrame({name: pd.Series(values) for name, values in rows.items()})
-    return rows if isinstance(rows[0], str) else np.array(rows, dtype=float)
+        frame = pd.DataFrame({name: pd.Series(values) for name, values in rows.items()})
+        return frame.astype(dict.fromkeys(expected.get("categories", []), "category"))
+    if isinstance(rows[0], str):
+        return rows
+    table = np.array(rows, dtype=float)
+    return sp.csr_matrix(table) if expected.get("form") == "csr" else table
 
 
 def test_both_ends_of_the_supported_range_are_here() -> None:

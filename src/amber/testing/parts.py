@@ -12,7 +12,8 @@ Parts = list[tuple[str, Any]]
 
 def is_frame_type(cls: type) -> bool:
     """Say whether a class is pandas' own (its identity is not kept: pandas makes views as it likes)."""
-    return cls.__module__.partition(".")[0] == "pandas"
+    # the class of functions that Cython compiled has a descriptor there
+    return str(cls.__module__).partition(".")[0] == "pandas"
 
 
 def sparse_parts(obj: Any) -> Parts:

@@ -1,0 +1,1 @@
+"""The version matrix: what each supported version of scikit-learn writes, every other reads (`make matrix`)."""
