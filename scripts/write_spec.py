@@ -62,6 +62,7 @@ MEANINGS = {
     "ngram": "length of n-grams",
     "components": "columns that a transformer makes out of its parameters alone",
     "iterations": "iterations of a solver that runs inside `predict` or `transform`",
+    "nesting": "object arrays, deques and default dicts inside one another",
     "unfolded_objects": "objects counted along every way that leads to them (sharing unfolded)",
     "replay_seconds": "wall clock of a replay in a child process, in seconds",
     "replay_extra_bytes": "address space of that process beyond four times the model, in bytes",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -33,6 +35,7 @@ EXIT_USAGE = 64
 EXIT_NO_INPUT = 66
 EXIT_INTERNAL = 70
 EXIT_INTERRUPTED = 130
+EXIT_CLOSED_PIPE = 141  # what a shell reports for a process that SIGPIPE ended
 EXIT_BY_VERDICT: dict[Verdict, int] = {
     "identical": EXIT_OK,
     "equivalent": EXIT_OK,
@@ -73,19 +76,72 @@ class Finding:
     rows: int = 0
     step: str = ""  # the first inner step whose output differs
     moved: str = ""  # which libraries differ from the recorded environment
+    beyond: int = 0  # rows beyond the tolerance
+
+    @property
+    def place(self) -> str:
+        """Where it was seen, in words."""
+        return f"{self.method}, case {self.group}" + ("" if self.row is None else f" row {self.row}")
 
     def __str__(self) -> str:
-        place = f"{self.method}, case {self.group}" + ("" if self.row is None else f" row {self.row}")
-        parts = [f"{place}: expected {shown(self.expected)}, got {shown(self.got)}"]
+        parts = [f"{self.place}: expected {shown(self.expected)}, got {shown(self.got)}"]
         if self.distance:
             parts.append(self.distance)
         if self.flipped:
             parts.append(f"{self.flipped} of {self.rows} labels flipped")
+        elif self.beyond:
+            parts.append(f"{self.beyond} of {self.rows} rows")
         if self.step:
             parts.append(f"first step that differs: {shown(self.step)}")
         if self.moved:
             parts.append(f"moved: {shown(self.moved)}")
         return "; ".join(parts) + f" [{self.code}]"
+
+
+def readable(expected: str, got: str) -> tuple[str, str]:
+    """Return two answers with no more digits than tell them apart; what is no number stays as it is."""
+    head, bracket, place = expected.partition(" (")
+    try:
+        numbers = float(head), float(got)
+    except ValueError:
+        return expected, got
+    away = abs(numbers[0] - numbers[1])
+    if not (math.isfinite(away) and away) or head.lstrip("-").isdigit():
+        return expected, got
+    digits = min(17, max(6, 3 + math.ceil(math.log10(max(map(abs, numbers)) / away))))
+    return f"{numbers[0]:.{digits}g}{bracket}{place}", f"{numbers[1]:.{digits}g}"
+
+
+def lines_of(findings: Sequence[Finding]) -> list[str]:
+    """Return findings for a person: the first step that differs, what moved, one line for each method, code and step.
+
+    One cause shows in every group and method; a line gives the first of them and how many rows and groups there are.
+    """
+    alike: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in sorted(findings, key=lambda one: (one.code != "step-drifted", not one.step)):
+        alike.setdefault((finding.method, finding.code, finding.step), []).append(finding)
+    steps = {step for _, _, step in alike if step}
+    head = [f"first step that differs: {shown(next(iter(steps)))}"] if len(steps) == 1 else []
+    lines = [_line(group, one_step=bool(head)) for group in alike.values()]
+    moved = dict.fromkeys(finding.moved for finding in findings if finding.moved)
+    return [*head, *(f"moved: {shown(each)}" for each in moved), *lines]
+
+
+def _line(findings: Sequence[Finding], *, one_step: bool) -> str:
+    first = findings[0]
+    expected, got = readable(first.expected, first.got)
+    parts = [f"{first.place}: expected {shown(expected)}, got {shown(got)}"]
+    if first.distance:
+        parts.append(first.distance)
+    flipped, beyond, rows = (sum(getattr(one, name) for one in findings) for name in ("flipped", "beyond", "rows"))
+    within = f" in {len(findings)} cases" if len(findings) > 1 else ""
+    if flipped or beyond:
+        parts.append(f"{flipped or beyond} of {rows} {'labels flipped' if flipped else 'rows'}{within}")
+    elif within:
+        parts.append(f"the same{within}")
+    if first.step and not one_step:
+        parts.append(f"first step that differs: {shown(first.step)}")
+    return "; ".join(parts) + f" [{first.code}]"
 
 
 @dataclass(frozen=True)
@@ -167,7 +223,7 @@ class Report:
             tail = f"  [{step.code}]" if step.code else ""
             lines.append(f"  {step.number:>2} {step.name:<12} {step.status:<13} {shown(step.detail)}{tail}".rstrip())
         lines += [f"  refused: {shown(line)}" for line in self.refused]
-        lines += [f"  - {finding}" for finding in self.findings]
+        lines += [f"  - {line}" for line in lines_of(self.findings)]
         lines += [f"  environment: {shown(line)}" for line in self.environment]
         lines += [f"  note: {shown(line)}" for line in self.notes]
         return "\n".join(lines)

@@ -15,7 +15,6 @@ _FLOATS = ("FP16", "FP32", "FP64")
 def drifted(answer: Answer, group: Group, found: Comparison, beyond: Collection[int], moved: str, step: str) -> Finding:
     """Return the finding for an answer of which some rows are beyond the tolerance."""
     exact = answer.labels or all(column.datatype not in _FLOATS for column in answer.columns)
-    flipped = len(beyond) if exact else 0
     inside = found.worst in beyond or not beyond
     row = found.worst if inside else min(beyond)
     return Finding(
@@ -25,8 +24,9 @@ def drifted(answer: Answer, group: Group, found: Comparison, beyond: Collection[
         row=row,
         expected=found.expected if inside else "the recorded answer",
         got=found.got if inside else "another",
-        distance=found.distance if exact or not found.distance else f"{found.distance}, {len(beyond)} rows",
-        flipped=flipped,
+        distance=found.distance if inside else "",
+        flipped=len(beyond) if exact else 0,
+        beyond=len(beyond),
         rows=group.rows,
         step=step,
         moved=moved,

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from amber.cases import rows, tables
+from amber.cases import rows, tables, ties
 from amber.cases.anatomy import Chain, decides_exactly, is_exact
 from amber.cases.ask import INVERSE, SCORES, Asked, ask
 from amber.cases.compare import Scales, compare, line_of
@@ -91,7 +91,11 @@ def find_edges(
         for found in seen:
             if found is not None:
                 edges.ratios[method] = np.maximum(edges.ratios[method], found[1])
-    edges.hanging = _hanging(margins, edges.ratios)
+    edges.hanging = _hanging(margins, edges.ratios) | _without_rule(model, chain, group, margins, ordinary is None)
+    among_equals = _uncounted(chain, group, ordinary is None)
+    for method in edges.ratios:
+        if method != ties.NEIGHBOURS:  # the comparison of neighbours knows which of them tie
+            edges.ratios[method][among_equals] = np.inf
     return edges
 
 
@@ -282,6 +286,32 @@ def _hanging(margins: Any, ratios: dict[str, Any]) -> set[int]:
             moved |= ratios[method] > 0
     hanging = (margins <= 1) & ((margins > 0) | moved)
     return set(np.flatnonzero(hanging).tolist())
+
+
+def _without_rule(model: Any, chain: Chain, group: Recorded, margins: Any, ordinary: bool) -> set[int]:
+    """Rows with an exact tie of scores whose label is not that of the first: something unseen decided it.
+
+    Far from all that was fitted an inexact model has no scores left but equal ones, however they were rounded.
+    """
+    if not ordinary and chain.last is not None and not decides_exactly(chain.last) and not is_exact(chain.last):
+        return set(np.flatnonzero(margins == 0).tolist())
+    scores = next((group.values[method] for method in SCORES if method in group.values), None)
+    odd = ties.against_the_rule(model, group.values.get("predict"), scores)
+    return {row for row in odd.tolist() if margins[row] == 0}
+
+
+def _uncounted(chain: Chain, group: Recorded, ordinary: bool) -> list[int]:
+    """Rows where a neighbour that counts ties with one that does not; none where that is what many rows are like."""
+    if chain.last is None or not hasattr(chain.last, ties.NEIGHBOURS):
+        return []
+    try:
+        X = group.X
+        for stage in chain.stages:
+            X = stage.step.transform(X)
+    except Exception:
+        return []
+    found: list[int] = ties.uncounted(chain.last, X).tolist()
+    return [] if ordinary and len(found) > ties.MANY * group.rows else found
 
 
 def _smallest(margins: Any, total: int, number: int) -> list[int]:

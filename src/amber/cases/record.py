@@ -22,6 +22,7 @@ from amber.cases.cells import Unsupported
 from amber.cases.compare import Scales, scale_of
 from amber.cases.describe import InputDraft, OutputDraft, describe_inputs, describe_outputs
 from amber.cases.edges import Edge, edge_tables
+from amber.cases.further import category_rows, further_rows, pool_rows, telling_method, words
 from amber.cases.hide import hidden_columns
 from amber.cases.knife import Edges, find_edges, widening
 from amber.cases.knife import Recorded as Live
@@ -35,6 +36,7 @@ from amber.limits import DEFAULT, Limits
 from amber.tree.evidence import Answer, Evidence, Group
 
 SYNTHETIC_ROWS = 128
+SYNTHETIC_POOL = 1024
 MAX_ALONE = 64
 _SLOW = 15_000  # nominal microseconds of a call above which edge groups ask only what is not derived
 _ALONE_WORK = 60_000  # nominal microseconds for rows asked one by one
@@ -42,6 +44,9 @@ _LABEL_WORK = 5_000_000  # nominal microseconds for answers that only help to ch
 _METHOD_BYTES = 64 * KIB  # of one row's answer; a method that says more is left out
 _NO_TRANSFORM = "there is no transform to invert"
 _MAIN_SHARE = 0.6  # of the budget for ordinary rows
+_FURTHER_SHARE = 0.8  # of what they leave, for rows that touch more of the model
+_FURTHER_WORK = 1_000_000  # nominal microseconds for asking those
+_WORDS_SHARE = 0.5  # of that, for the words of vocabularies and what the steps make of them
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ class _Recorder:
         self.chain: Chain = chain_of(model)
         self.training_rows = holds_training_rows(parts)
         self.cost = call_cost(parts)
+        self.pool = pool_rows(parts, self.cost)
         self.words = words_of(model)
         self.known = known_categories(model)
         self.tolerance = tolerance
@@ -109,7 +115,7 @@ class _Recorder:
     def run(self, sample: Any, mode: str, mask: tuple[Any, ...]) -> Recorded:
         if mask and sample is None:
             raise UsageError("mask-unknown", "mask names columns of a sample, and there is none", where="mask")
-        X, synthetic, whole = self._rows(sample, mode, mask)
+        X, synthetic, whole, pool = self._rows(sample, mode, mask)
         if X is None or not self.methods:
             return self._nothing("the model has no method that answers rows" if not self.methods else
                                  "nothing is known of the model's inputs: pass sample= to record cases")  # fmt: skip
@@ -119,7 +125,10 @@ class _Recorder:
         group, live = main
         gaps: dict[int, bool] = {}
         groups, kept = [group], [live]
-        for edge in self._affordable(edge_tables(self.chain, live.X), group):
+        for made, alive in self._further(group, live, pool, synthetic):
+            groups.append(made)
+            kept.append(alive)
+        for edge in self._affordable(edge_tables(self.chain, live.X), groups):
             for made, alive in self._edge(edge, live, synthetic, gaps):
                 groups.append(made)
                 kept.append(alive)
@@ -129,25 +138,33 @@ class _Recorder:
 
     # -- rows ------------------------------------------------------------------------------------------------------
 
-    def _rows(self, sample: Any, mode: str, mask: tuple[Any, ...]) -> tuple[Any, bool, Any]:
-        """(rows to record, whether none is the caller's, the table they were chosen from)."""
+    def _rows(self, sample: Any, mode: str, mask: tuple[Any, ...]) -> tuple[Any, bool, Any, Any]:
+        """(rows to record, whether none is the caller's, the table they were chosen from, more rows of that kind)."""
         if sample is None:
             X = synthesised(self.model, self._accepts)
-            return X, True, X
+            return X, True, X, None
         X = rows.normalised(sample)
         if rows.count(X) == 0:
             raise UsageError("sample-empty", "the sample has no rows", where="sample", hint="pass at least one row")
         if mode == "synthetic":
-            return redrawn(X, Draw(min(SYNTHETIC_ROWS, max(rows.count(X), 16)), self.words, self.known)), True, X
+            number = min(SYNTHETIC_ROWS, max(rows.count(X), 16))
+            drawn = redrawn(X, Draw(number, self.words, self.known))
+            return drawn, True, X, self._more(X)
         hidden = hidden_columns(X, mask)
         candidates = rows.take(X, choose.candidates(X))
         if hidden == "all":
-            return redrawn(X, Draw(min(SYNTHETIC_ROWS, rows.count(candidates)), self.words, self.known)), True, X
+            drawn = redrawn(X, Draw(min(SYNTHETIC_ROWS, rows.count(candidates)), self.words, self.known))
+            return drawn, True, X, self._more(X)
         drawn = candidates
         if hidden:
             drawn = redrawn(candidates, Draw(rows.count(candidates), self.words, self.known), list(hidden))
         chosen = choose.choose(drawn, self._labels(drawn))
-        return rows.take(drawn, chosen), False, X
+        pool = drawn if hidden else rows.take(X, rows.spread(rows.count(X), self.pool))
+        return rows.take(drawn, chosen), False, X, pool
+
+    def _more(self, X: Any) -> Any:
+        """More rows drawn like `X`, of which those that touch more of the model are recorded."""
+        return redrawn(X, Draw(min(SYNTHETIC_POOL, self.pool), self.words, self.known, seed=20_240_302))
 
     def _accepts(self, X: Any) -> bool:
         asked = [ask(self.model, method, X) for method in self.methods[:2] if method != INVERSE]
@@ -256,6 +273,42 @@ class _Recorder:
         repeatable = [m for m in self.methods if m not in self.unrepeatable]
         return [m for m in repeatable if m not in DERIVED] or repeatable
 
+    def _further(self, main: Group, live: Live, pool: Any, synthetic: bool) -> list[tuple[Group, Live]]:
+        """Groups that touch what the ordinary rows leave untouched, with one answer each; and words of a vocabulary."""
+        room = _FURTHER_SHARE * (self.budget - group_bytes(main))
+        method = telling_method([a for a in main.answers if a.method not in self.unrepeatable])
+        answer = next((a for a in main.answers if a.method == method), None)
+        if answer is None:
+            return []
+        categories = category_rows(live.X, self.known)
+        made = [self._texts(live.X, int(_WORDS_SHARE * room))]
+        if categories is not None:
+            made.append(self._edge_group("category", categories, self._edge_methods(), synthetic))
+        sizes = column_bytes(main.inputs), column_bytes(answer.columns)
+        per_row = sum(body for body, _ in sizes) / main.rows
+        room -= sum(group_bytes(one[0]) for one in made if one is not None) + 3 * sum(head for _, head in sizes)
+        fits = min(int(room / max(per_row, 1)), _FURTHER_WORK // max(self.cost[1], 1))
+        if fits > 0:
+            found = further_rows(self.model, self.chain, live.X, pool, fits)
+            made += [self._edge_group(kind, X, [method], synthetic) if X is not None else None
+                     for kind, X in ((main.kind, found.ordinary), ("threshold", found.corners))]  # fmt: skip
+        return [one for one in made if one is not None and not any(a.refusal for a in one[0].answers)]
+
+    def _texts(self, X: Any, room: int) -> tuple[Group, Live] | None:
+        """The words of the model's vocabularies, and what each step makes of them."""
+        if rows.form(X) not in ("list", "series", "array") or rows.width(X):
+            return None
+        first = X.iloc[0] if rows.form(X) == "series" else X[0]
+        texts = words(self.model, room // 8) if isinstance(first, str) else []
+        if not texts:
+            return None
+        kind = rows.form(X)
+        table = texts if kind == "list" else type(X)(texts) if kind == "series" else np.array(texts, dtype=object)
+        made = self._edge_group("words", table, self._edge_methods(), synthetic=True)
+        if made is not None:
+            made[0].steps = step_outputs(self.chain, made[1].X)
+        return made
+
     def _edge(self, edge: Edge, main: Live, synthetic: bool, gaps: dict[int, bool]) -> list[tuple[Group, Live]]:
         """The groups of one edge: where the model refuses some of the rows, those it answers, and two it refuses."""
         methods = self._edge_methods()
@@ -296,7 +349,7 @@ class _Recorder:
     def _mark(self, groups: list[Group], kept: list[Live]) -> Edges:
         """Mark the rows of every group that rounding decides; widen what ordinary rows show to be badly conditioned."""
         main = groups[0]
-        for answer in main.answers:
+        for answer in (answer for group in groups if group.kind == main.kind for answer in group.answers):
             scale_of(answer.columns, answer.method, self.scales)
         alone = max(4, min(MAX_ALONE, _ALONE_WORK // self.cost[0]))
         found = find_edges(self.model, self.chain, kept[0], self._knife_methods(main), self.scales, alone)
@@ -310,10 +363,9 @@ class _Recorder:
         for group, live in zip(groups[1:], kept[1:], strict=True):
             if group.kind in _REPEATED:
                 take_over(group, main.answers)
-            if group.kind in _VARIED and live.values:
-                near = find_edges(
-                    self.model, self.chain, live, self._knife_methods(group), self._own(group), 2, self.scales
-                )
+            if (group.kind in _VARIED or group.kind == main.kind) and live.values:
+                own, clean = (self.scales, None) if group.kind == main.kind else (self._own(group), self.scales)
+                near = find_edges(self.model, self.chain, live, self._knife_methods(group), own, 2, clean)
                 for method, batching in found.batching.items():
                     if batching == "none":
                         near.ratios.pop(method, None)
@@ -362,9 +414,9 @@ class _Recorder:
         self.overhead = fixed
         return max(1, min(total, int(room / max(per_row, 1))))
 
-    def _affordable(self, edges: list[Edge], main: Group) -> list[Edge]:
+    def _affordable(self, edges: list[Edge], groups: list[Group]) -> list[Edge]:
         """The edge groups that fit beside the ordinary rows, most telling first."""
-        room = self.budget - group_bytes(main)
+        room = self.budget - sum(group_bytes(group) for group in groups)
         chosen: list[Edge] = []
         for edge in edges:
             number = rows.count(edge.X)
@@ -384,9 +436,10 @@ class _Recorder:
     def _within_budget(self, groups: list[Group]) -> list[Group]:
         """Cut what the estimate let through: edge groups from the end, then step outputs."""
         sizes = [group_bytes(group) for group in groups]
-        if sum(sizes) > self.budget and groups[0].steps:
-            groups[0].steps = []
-            sizes[0] = group_bytes(groups[0])
+        for position, group in enumerate(groups):
+            if sum(sizes) > self.budget and group.steps:
+                group.steps = []
+                sizes[position] = group_bytes(group)
         while sum(sizes) > self.budget and len(groups) > 1:
             self.dropped += groups.pop().rows
             sizes.pop()
@@ -418,7 +471,8 @@ class _Recorder:
         source = "synthetic" if synthetic else "sample"
         evidence = Evidence(groups, source, total, self.dropped, marked, self.training_rows)
         if not synthetic:
-            self.notes.append(f"{groups[0].rows} rows of your sample are stored in clear")
+            stored = sum(group.rows for group in groups if group.kind == "sample")
+            self.notes.append(f"{stored} rows of your sample are stored in clear")
         if self.unrepeatable:
             self.notes.append(f"not repeatable, so not compared: {', '.join(sorted(self.unrepeatable))}")
         if all(answer.refusal or not answer.repeatable for answer in groups[0].answers):
@@ -440,7 +494,7 @@ class _Recorder:
 
 
 # Kinds whose rows are looked at for knife edges, and kinds that repeat ordinary rows in another form.
-_VARIED = frozenset(["threshold", "missing", "extreme", "unseen"])
+_VARIED = frozenset(["threshold", "words", "category", "missing", "extreme", "unseen"])
 _REPEATED = frozenset(["single", "dtype", "container", "column-order", "column-extra"])
 
 

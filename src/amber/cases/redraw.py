@@ -83,7 +83,7 @@ class Draw:
         return [common[k][0] for k in self._pick(weights).tolist()]
 
     def texts(self, items: Sequence[Any]) -> list[str]:
-        """Return texts as long as the given ones, of words that five of them share or the model knows."""
+        """Return texts as long as the given ones, of words that five of them share, as often, or the model knows."""
         texts = [item for item in items if isinstance(item, str)]
         met = Counter(word for text in texts for word in set(text.split()))
         common = sorted(word for word, number in met.items() if number >= SUPPORT)
@@ -91,9 +91,10 @@ class Draw:
         lengths = [min(len(text.split()), _MAX_WORDS) for text in texts] or [5]
         ends = np.quantile(np.array(lengths, dtype=np.float64), QUANTILES)
         sizes = np.rint(np.interp(self.random.random_sample(self.count), QUANTILES, ends)).astype(int)
+        ladder = np.cumsum([met[word] if met[word] >= SUPPORT else 1 for word in pool], dtype=np.float64)
         drawn = []
         for size in sizes.tolist():
-            picks = (self.random.random_sample(size) * len(pool)).astype(int)
+            picks = np.searchsorted(ladder, self.random.random_sample(size) * ladder[-1], side="right")
             drawn.append(" ".join(pool[k] for k in picks.tolist()))
         return drawn
 

@@ -30,7 +30,7 @@ def step_outputs(chain: Chain, X: Any) -> list[StepOutput]:
 
 
 def single_precision(chain: Chain, X: Any) -> bool:
-    """Whether anything on the way to the last part is computed in float32 or float16."""
+    """Whether anything on the way through the model is computed in float32 or float16: tables, or what was fitted."""
     X = rows.take(X, range(min(2, rows.count(X))))
     if _is_single(X):
         return True
@@ -41,7 +41,8 @@ def single_precision(chain: Chain, X: Any) -> bool:
             return False
         if _is_single(X):
             return True
-    return False
+    fitted = getattr(chain.last, "__dict__", {}).values()
+    return any(isinstance(value, np.ndarray) and _is_single(value) for value in fitted)
 
 
 def _is_single(X: Any) -> bool:
@@ -63,7 +64,7 @@ def _through(path: str, step: Any, X: Any, found: list[StepOutput]) -> Any:
         if passes_on(part):
             continue
         try:
-            _through(f"{path}.{name}", part, X if columns is None else _selected(X, columns), found)
+            _through(f"{path}.{name}", part, X if columns is None else selected(X, columns), found)
         except Exception:  # noqa: S112 - the part is seen again in the output of the whole step
             continue
     out = step.transform(X)
@@ -72,8 +73,8 @@ def _through(path: str, step: Any, X: Any, found: list[StepOutput]) -> Any:
     return out
 
 
-def _selected(X: Any, columns: Any) -> Any:
-    """The columns that a column transformer gives to one of its parts."""
+def selected(X: Any, columns: Any) -> Any:
+    """Return the columns that a column transformer gives to one of its parts."""
     if rows.form(X) == "frame":
         if isinstance(columns, str) or _names(columns):
             return X.loc[:, columns]

@@ -14,7 +14,7 @@ import numpy as np
 from amber.cases import rows
 from amber.cases.anatomy import Chain, attribute, decides_exactly, predictors_in, trees_in, walk
 
-MAX_THRESHOLDS = 512
+MAX_THRESHOLDS = 64
 MAX_TREES = 64
 _BASE_ROWS = 256  # ordinary rows that are followed down the trees
 _FINE = 16  # thresholds that also get rows at one step of float64, which the cast to float32 swallows
@@ -33,7 +33,15 @@ class Split(NamedTuple):
     row: int
 
 
-class _Tree(NamedTuple):
+class Turn(NamedTuple):
+    """Where a comparison turns: a raw column, and its neighbouring values that go left and right."""
+
+    column: int
+    left: Any
+    right: Any
+
+
+class FlatTree(NamedTuple):
     """The arrays of one native tree."""
 
     left: Any
@@ -42,6 +50,7 @@ class _Tree(NamedTuple):
     threshold: Any
     missing_left: Any
     cast: bool
+    count: Any  # rows of the fit that got to each node
 
 
 def threshold_rows(chain: Chain, X: Any) -> Any:
@@ -59,7 +68,7 @@ def threshold_rows(chain: Chain, X: Any) -> Any:
         return None
     X = rows.take(X, range(min(_BASE_ROWS, rows.count(X))))
     try:
-        splits = _picked(chain, _through(chain, X))
+        splits = _picked(chain, through(chain, X))
         placed = _placed(chain, X, splits) if splits else []
     except Exception:
         return None  # the model does not take rows like these one by one: no evidence of this kind
@@ -69,7 +78,7 @@ def threshold_rows(chain: Chain, X: Any) -> Any:
     return rows.edited(base, [(k, column, value) for k, (_, column, value) in enumerate(placed)])
 
 
-def _trees(last: Any) -> Iterator[_Tree]:
+def flat_trees(last: Any) -> Iterator[FlatTree]:
     """Up to 64 trees of a model, spread over the ensemble, features counted as the model's input counts them."""
     mapped: dict[int, Any] = {}
     trees: list[Any] = []
@@ -88,18 +97,25 @@ def _trees(last: Any) -> Iterator[_Tree]:
         if own is not None:
             feature = np.where(feature >= 0, np.asarray(own)[np.maximum(feature, 0)], feature)
         missing = np.asarray(getattr(tree, "missing_go_to_left", np.zeros(len(feature))), dtype=bool)
-        yield _Tree(tree.children_left, tree.children_right, feature, tree.threshold, missing, True)
+        yield FlatTree(
+            tree.children_left, tree.children_right, feature, tree.threshold, missing, True, tree.n_node_samples
+        )
     for predictor in (predictors[k] for k in rows.spread(len(predictors), MAX_TREES)):
-        nodes = predictor.nodes
-        inside = (nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)
-        feature = np.where(inside, nodes["feature_idx"], -1)
-        missing = nodes["missing_go_to_left"].astype(bool)
-        yield _Tree(nodes["left"], nodes["right"], feature, nodes["num_threshold"], missing, False)
+        yield flat_predictor(predictor)
+
+
+def flat_predictor(predictor: Any) -> FlatTree:
+    """Return the arrays of a predictor of histogram boosting; a split by categories ends the way down."""
+    nodes = predictor.nodes
+    inside = (nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)
+    feature = np.where(inside, nodes["feature_idx"], -1)
+    missing = nodes["missing_go_to_left"].astype(bool)
+    return FlatTree(nodes["left"], nodes["right"], feature, nodes["num_threshold"], missing, False, nodes["count"])
 
 
 def _picked(chain: Chain, Z: Any) -> list[Split]:
     """The splits that most rows get to: first one of each tree, then a second one of each, and so on."""
-    trees = list(_trees(chain.last))
+    trees = list(flat_trees(chain.last))
     each = max(1, MAX_THRESHOLDS // max(len(trees), 1))
     ranked: list[tuple[int, int, Split]] = []
     for number, tree in enumerate(trees):
@@ -116,7 +132,42 @@ def _picked(chain: Chain, Z: Any) -> list[Split]:
     return list(found.values())[:MAX_THRESHOLDS]
 
 
-def _visited(tree: _Tree, Z: Any) -> dict[int, list[int]]:
+def leaves(tree: FlatTree, Z: Any) -> Any:
+    """Return the leaf that each row gets to."""
+    seen = Z.astype(np.float32).astype(np.float64) if tree.cast else Z
+    nodes = np.zeros(len(Z), dtype=np.int64)
+    active = np.arange(len(Z))
+    for _ in range(_MAX_DEPTH):
+        active = active[tree.feature[nodes[active]] >= 0]
+        if not len(active):
+            break
+        nodes[active] = _next(tree, seen, active, nodes[active])
+    return nodes
+
+
+def passing(tree: FlatTree, Z: Any, wanted: Any) -> Any:
+    """Return whether each row gets to the node that is named for it."""
+    seen = Z.astype(np.float32).astype(np.float64) if tree.cast else Z
+    nodes = np.zeros(len(Z), dtype=np.int64)
+    found = nodes == wanted
+    active = np.arange(len(Z))
+    for _ in range(_MAX_DEPTH):
+        active = active[(tree.feature[nodes[active]] >= 0) & ~found[active]]
+        if not len(active):
+            break
+        nodes[active] = _next(tree, seen, active, nodes[active])
+        found |= nodes == wanted
+    return found
+
+
+def _next(tree: FlatTree, seen: Any, chosen: Any, here: Any) -> Any:
+    """The child that each chosen row goes to."""
+    values = seen[chosen, np.minimum(tree.feature[here], seen.shape[1] - 1)]
+    left = np.where(np.isnan(values), tree.missing_left[here], values <= tree.threshold[here])
+    return np.where(left, tree.left[here], tree.right[here])
+
+
+def _visited(tree: FlatTree, Z: Any) -> dict[int, list[int]]:
     """The rows that get to each inner node."""
     seen = Z.astype(np.float32).astype(np.float64) if tree.cast else Z
     nodes = np.zeros(len(Z), dtype=np.int64)
@@ -130,9 +181,7 @@ def _visited(tree: _Tree, Z: Any) -> dict[int, list[int]]:
             break
         for row, node in zip(active.tolist(), here.tolist(), strict=True):
             met.setdefault(node, []).append(row)
-        values = seen[active, np.minimum(tree.feature[here], Z.shape[1] - 1)]
-        left = np.where(np.isnan(values), tree.missing_left[here], values <= tree.threshold[here])
-        nodes[active] = np.where(left, tree.left[here], tree.right[here])
+        nodes[active] = _next(tree, seen, active, here)
     return met
 
 
@@ -144,22 +193,67 @@ def _placed(chain: Chain, X: Any, splits: list[Split]) -> list[tuple[int, int, A
             for position, split in enumerate(splits)
             for value in _beside(_dtype(X, split.feature), split, fine=position < _FINE)
         ]
-    sources = _sources(chain, X)
     found: list[tuple[int, int, Any]] = []
-    todo: list[tuple[Split, int, float]] = []
+    todo = _pointed(chain, X, splits)
+    floats = [one for one in todo if _dtype(X, one[1]) == np.float64 and np.isfinite(one[2])]
+    found += _bisected(chain, X, floats)
+    for split, column, place in todo:
+        if _whole(X, column, place):
+            low_side = int(np.floor(place))
+            found += [(split.row, column, low_side), (split.row, column, low_side + 1)]
+    return found
+
+
+def movable(chain: Chain, X: Any, width: int) -> Any:
+    """Return which features of the trees follow one column that holds numbers."""
+    found = np.zeros(width, bool)
+    if chain.stages:
+        found[list(_sources(chain, X))] = True
+        return found
+    return np.array([_dtype(X, column) is not None for column in range(width)])
+
+
+def boundaries(chain: Chain, X: Any, splits: list[Split]) -> dict[tuple[int, float], Turn]:
+    """Return where each split turns in the caller's columns, by (feature, threshold); what cannot be found is left out.
+
+    The rows of the splits do not matter: behind exact steps a feature follows its column alone.
+    """
+    found: dict[tuple[int, float], Turn] = {}
+    if not chain.stages:
+        for split in splits:
+            values = _beside(_dtype(X, split.feature), split, fine=False)
+            if len(values) >= 2:
+                found[split.feature, split.threshold] = Turn(split.feature, values[0], values[1])
+        return found
+    todo = _pointed(chain, X, splits)
+    floats = [one for one in todo if _dtype(X, one[1]) == np.float64 and np.isfinite(one[2])]
+    turns, low, high, at_low = _turning(chain, X, floats)
+    for position in np.flatnonzero(turns).tolist():
+        split, column, _ = floats[position]
+        pair = float(low[position]), float(high[position])
+        found[split.feature, split.threshold] = Turn(column, *(pair if at_low[position] else pair[::-1]))
+    for split, column, place in todo:
+        if _whole(X, column, place):  # scalers keep the order of whole numbers, or turn it round
+            pair = int(np.floor(place)), int(np.floor(place)) + 1
+            found.setdefault((split.feature, split.threshold), Turn(column, *pair))
+    return found
+
+
+def _whole(X: Any, column: int, place: float) -> bool:
+    dtype = _dtype(X, column)
+    return dtype is not None and dtype.kind in "iu" and abs(place) < 2**31
+
+
+def _pointed(chain: Chain, X: Any, splits: list[Split]) -> list[tuple[Split, int, float]]:
+    """Each split with its raw column and the value of it at which a straight line turns."""
+    sources = _sources(chain, X)
+    todo = []
     for split in splits:
         if split.feature in sources:
             column, low, high, at_low, at_high = sources[split.feature]
             slope = (at_high - at_low) / (high - low)
             todo.append((split, column, low + (_boundary(split) - at_low) / slope))
-    floats = [one for one in todo if _dtype(X, one[1]) == np.float64 and np.isfinite(one[2])]
-    found += _bisected(chain, X, floats)
-    for split, column, place in todo:
-        dtype = _dtype(X, column)
-        if dtype is not None and dtype.kind in "iu" and abs(place) < 2**31:
-            low_side = int(np.floor(place))
-            found += [(split.row, column, low_side), (split.row, column, low_side + 1)]
-    return found
+    return todo
 
 
 def _dtype(X: Any, column: int) -> Any:
@@ -201,7 +295,8 @@ def _beside(dtype: Any, split: Split, *, fine: bool) -> list[Any]:
     return [*pair, float(np.nextafter(t, -np.inf)), *exact] if fine else pair
 
 
-def _through(chain: Chain, X: Any) -> Any:
+def through(chain: Chain, X: Any) -> Any:
+    """Return what the stages make of a table, as float64; raises where that is no narrow table."""
     for stage in chain.stages:
         X = stage.step.transform(X)
     X = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
@@ -226,7 +321,7 @@ def _sources(chain: Chain, X: Any) -> dict[int, tuple[int, float, float, float, 
     edits = [(2 * k + side, j, end) for k, (j, *pair) in enumerate(moving) for side, end in enumerate(pair)]
     whole = {j for j, _, _ in moving if _dtype(X, j).kind in "iu"}
     edits = [(row, j, int(value) if j in whole else value) for row, j, value in edits]
-    out = _through(chain, rows.edited(base, edits))
+    out = through(chain, rows.edited(base, edits))
     moved = out[0::2] != out[1::2]
     found = {}
     for feature in np.flatnonzero(moved.sum(axis=0) == 1).tolist():
@@ -237,20 +332,30 @@ def _sources(chain: Chain, X: Any) -> dict[int, tuple[int, float, float, float, 
 
 
 def _bisected(chain: Chain, X: Any, todo: list[tuple[Split, int, float]]) -> list[tuple[int, int, Any]]:
-    """Both neighbours in float64 between which each comparison turns, found on the model's own stages."""
+    """Both neighbours in float64 between which each comparison turns: (row of X, raw column, value) of each."""
+    turns, low, high, _ = _turning(chain, X, todo)
+    return [
+        (todo[position][0].row, todo[position][1], float(side[position]))
+        for position in np.flatnonzero(turns).tolist()
+        for side in (low, high)
+    ]
+
+
+def _turning(chain: Chain, X: Any, todo: list[tuple[Split, int, float]]) -> tuple[Any, Any, Any, Any]:
+    """(found, lower value, higher value, whether the lower one goes left), found on the model's own stages."""
     if not todo:
-        return []
+        return np.zeros(0, bool), np.zeros(0), np.zeros(0), np.zeros(0, bool)
     centre = _ordered(np.array([place for _, _, place in todo]))
     low, high = centre - _BRACKET, centre + _BRACKET
     base = rows.take(X, [split.row for split, _, _ in todo])
+    number, feature = np.arange(len(todo)), np.array([split.feature for split, _, _ in todo])
+    cast, threshold = np.array([s.cast for s, _, _ in todo]), np.array([s.threshold for s, _, _ in todo])
 
     def left(order: Any) -> Any:
         values = _unordered(order)
         edits = [(row, column, float(values[row])) for row, (_, column, _) in enumerate(todo)]
-        out = _through(chain, rows.edited(base, edits))
-        seen = np.array([out[row, split.feature] for row, (split, _, _) in enumerate(todo)])
-        compared = np.where([s.cast for s, _, _ in todo], seen.astype(np.float32).astype(np.float64), seen)
-        return compared <= np.array([s.threshold for s, _, _ in todo])
+        seen = through(chain, rows.edited(base, edits))[number, feature]
+        return np.where(cast, seen.astype(np.float32).astype(np.float64), seen) <= threshold
 
     at_low, at_high = left(low), left(high)
     turns = at_low != at_high
@@ -258,11 +363,7 @@ def _bisected(chain: Chain, X: Any, todo: list[tuple[Split, int, float]]) -> lis
         middle = low + (high - low) // 2
         same = left(middle) == at_low
         low, high = np.where(same, middle, low), np.where(same, high, middle)
-    return [
-        (todo[position][0].row, todo[position][1], float(_unordered(order)[position]))
-        for position in np.flatnonzero(turns & (high - low == 1)).tolist()
-        for order in (low, high)
-    ]
+    return turns & (high - low == 1), _unordered(low), _unordered(high), at_low
 
 
 def _ordered(values: Any) -> Any:

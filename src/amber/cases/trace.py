@@ -19,6 +19,7 @@ class FirstStep:
 
     def __init__(self, model: Any, groups: Sequence[Group]) -> None:
         self.model = model
+        self.groups = groups
         self.traced = next((group for group in groups if group.steps), None)
         self.known: dict[str, str] = {}
 
@@ -40,22 +41,26 @@ class FirstStep:
         Labels and votes can stay the same on every recorded row although a step before them has moved. Steps are
         compared by the line of float32, so that no step is blamed for rounding.
         """
-        if self.traced is None:
-            return None
+        for group in self.groups:
+            if group.steps:
+                found = self._drifted(group)
+                if found is not None:
+                    return found
+        return None
+
+    def _drifted(self, group: Group) -> tuple[str, str, str, str] | None:
         try:
-            chain = chain_of(self.model)
-            X = tables.decode(self.traced.layout, self.traced.inputs)
-            now = {step.path: step for step in step_outputs(chain, X)}
+            X = tables.decode(group.layout, group.inputs)
+            now = {step.path: step for step in step_outputs(chain_of(self.model), X)}
         except Exception:
             return None
-        number = min(16, self.traced.rows)
-        for step in self.traced.steps:
+        for step in group.steps:
             got = now.get(step.path)
             if got is None:
                 continue
-            found = _compared(step, got, number, single=True)
+            found = _compared(step, got, min(16, group.rows), single=True)
             if found.whole or bool(np.any(found.ratio > 1)):
-                return self.traced.id, self._named(step.path), found.expected, found.got
+                return group.id, self._named(step.path), found.expected, found.got
         return None
 
     def _find(self, group: Group) -> str:

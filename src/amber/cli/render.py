@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 import click
 
 from amber.errors import AmberWarning, shown
+from amber.report import EXIT_CLOSED_PIPE
 
 if TYPE_CHECKING:
     from amber.report import Report
 
 __all__ = ["err", "error", "note", "out", "paint", "prepare_streams", "progress", "shown", "size"]
 
-BROKEN_PIPE = 141  # what a shell reports for a process that SIGPIPE ended
 _STATUS = {
     "passed": "green",
     "failed": "red",
@@ -108,7 +108,7 @@ def silence_stdout() -> int:
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
     os.close(devnull)
-    return BROKEN_PIPE
+    return EXIT_CLOSED_PIPE
 
 
 def size(count: int) -> str:

@@ -13,7 +13,6 @@ import click
 import pytest
 
 from amber import report
-from amber.cli import render
 from amber.cli.commands import TABLE, LazyGroup
 from amber.cli.main import amber_group, exit_code_of, main
 from amber.cli.verify import exit_code
@@ -228,7 +227,7 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
         [sys.executable, "-c", program], cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True, check=False
     )
     os.close(writer)
-    assert done.returncode == render.BROKEN_PIPE
+    assert done.returncode == report.EXIT_CLOSED_PIPE
     assert done.stderr == ""
 
 

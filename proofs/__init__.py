@@ -1,0 +1,1 @@
+"""Proofs that anyone can run: each package here measures one promise and writes what it found."""
