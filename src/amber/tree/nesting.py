@@ -21,7 +21,8 @@ def first_too_deep(table: list[AnyNode], limit: int) -> int | None:
         table: The nodes; what is no container (an instance, above all) ends a way.
         limit: How many of the three kinds may stand on one way, itself included.
     """
-    if _COUNTED.isdisjoint(map(type, table)):
+    counted = sum(type(node) in _COUNTED for node in table)
+    if not counted or (counted <= limit and not _can_be_cyclic(table)):
         return None
     below = {
         index: {child for child in children(node) if type(table[child]) in _CONTAINERS}
@@ -38,6 +39,16 @@ def first_too_deep(table: list[AnyNode], limit: int) -> int | None:
     if found := [index for index in cyclic if type(table[index]) in _COUNTED]:
         return min(found)
     return _deepest(table, limit, below, above, cyclic)
+
+
+def _can_be_cyclic(table: list[AnyNode]) -> bool:
+    """Whether a container refers to one that does not stand after it; every cycle has such a place."""
+    for index, node in enumerate(table):
+        if type(node) in _CONTAINERS:
+            for child in children(node):
+                if child <= index and type(table[child]) in _CONTAINERS:
+                    return True
+    return False
 
 
 def _deepest(

@@ -221,19 +221,10 @@ _WORK = frozenset(_BRANCHES)
 
 def _widest(table: list[AnyNode], limit: int) -> int | None:
     """Return a node below which more than `limit` objects stand, counted along every way; cycles count once."""
+    found = _widest_ahead(table, limit)
+    if found != _BACKWARD:
+        return found
     sizes: list[int | None] = [None] * len(table)
-    # Usually a child stands after all that refer to it, and one pass backwards does.
-    totals = [0] * len(table)
-    for index in range(len(table) - 1, -1, -1):
-        if type(table[index]) in _WORK:
-            below = children(table[index])
-            if any(child <= index and type(table[child]) in _WORK for child in below):
-                break
-            totals[index] = 1 + sum([totals[child] for child in below])
-            if totals[index] > limit:
-                return index
-    else:
-        return None
     for start in range(len(table) - 1, -1, -1):
         if sizes[start] is not None or type(table[start]) not in _WORK:
             continue
@@ -253,6 +244,25 @@ def _widest(table: list[AnyNode], limit: int) -> int | None:
                 sizes[index] = size
                 active.discard(index)
                 stack.pop()
+    return None
+
+
+_BACKWARD = -1
+
+
+def _widest_ahead(table: list[AnyNode], limit: int) -> int | None:
+    """The same in one pass backwards, where every child stands after what refers to it; else `_BACKWARD`."""
+    totals = [0] * len(table)
+    for index in range(len(table) - 1, -1, -1):
+        if type(table[index]) in _WORK:
+            total = 1
+            for child in children(table[index]):
+                if child <= index and type(table[child]) in _WORK:
+                    return _BACKWARD
+                total += totals[child]
+            if total > limit:
+                return index
+            totals[index] = total
     return None
 
 
