@@ -103,6 +103,8 @@ def entry(identifier: str, facts: Facts) -> dict[str, Any]:
     }
     if volatile:
         result["volatile"] = volatile
+    if chains := curated.CHAINS.get(identifier):
+        result["chains"] = chains
     owned = [*states.OWNERS.get(identifier, []), *rules.RULES.get(identifier, [])]
     if owned:
         result["rules"] = owned

@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import sys
+import threading
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -21,6 +22,7 @@ from amber.errors import FormatError, SourceError, UsageError
 # library of the vocabulary -> module that carries `__version__`
 MODULES = {"numpy": "numpy", "scipy": "scipy", "pandas": "pandas", "scikit-learn": "sklearn"}
 ALWAYS = ("numpy", "scipy")
+_reading = threading.Lock()
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -65,6 +67,12 @@ def versions(libraries: Iterable[str]) -> dict[str, str]:
 
 def closure(libraries: Iterable[str]) -> dict[str, str]:
     """Return the versions of the distributions the libraries need, themselves included, by normalised name."""
+    # one thread at a time: packaging evaluates literals with `ast`, which CPython 3.11 cannot do in two at once
+    with _reading:
+        return _closure(libraries)
+
+
+def _closure(libraries: Iterable[str]) -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, distribution
 
     from packaging.requirements import InvalidRequirement, Requirement
