@@ -27,10 +27,27 @@ STRACE = ("strace", "-f", "-qq", "-s", "4096")
 _LINE = re.compile(r"(?:\d+ +)?([a-z0-9_]+)\((.*)")
 _SET_PTRACER, _ANY = 0x59616D61, -1  # prctl: whoever the system's rules for debuggers leave out may attach
 _PATIENCE = 60  # seconds for strace to attach
+_SILENT = "strace did not attach: "  # on a machine under load it now and then ends like that
+_TRIES = 3
 _NEVER = ("exit_group", "exit", "rt_sigreturn")  # nothing is left to do at these
 
 
 def traced(scenario: Scenario, place: Path, *options: str) -> int:
+    """Run the call under strace; return the child's wait status. An strace that goes without a word is asked again.
+
+    Raises:
+        PermissionError: strace may not attach.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return traced_once(scenario, place, *options)
+        except PermissionError as error:
+            if str(error) != _SILENT:
+                raise
+    return traced_once(scenario, place, *options)
+
+
+def traced_once(scenario: Scenario, place: Path, *options: str) -> int:
     """Run the call in a forked child with strace attached; return the child's wait status.
 
     Raises:
@@ -54,6 +71,9 @@ def traced(scenario: Scenario, place: Path, *options: str) -> int:
     with subprocess.Popen([*STRACE, "-p", str(pid), *options], stderr=subprocess.PIPE) as tracer:
         try:
             wait_until_attached(pid, tracer)
+        except BaseException:
+            os.kill(pid, signal.SIGKILL)  # it must not start untraced
+            raise
         finally:
             os.close(go)  # the child reads the end of the pipe and starts
             status = os.waitpid(pid, 0)[1]
@@ -67,7 +87,7 @@ def wait_until_attached(pid: int, tracer: subprocess.Popen[bytes]) -> None:
         if tracer.poll() is not None or time.monotonic() > deadline:
             tracer.kill()
             said = tracer.stderr.read().decode() if tracer.stderr else ""
-            raise PermissionError(f"strace did not attach: {said.strip()}")
+            raise PermissionError(f"{_SILENT}{said.strip()}")
         time.sleep(0.001)
 
 

@@ -23,7 +23,6 @@ from amber.errors import FormatError, SourceError, UsageError
 MODULES = {"numpy": "numpy", "scipy": "scipy", "pandas": "pandas", "scikit-learn": "sklearn"}
 ALWAYS = ("numpy", "scipy")
 _reading = threading.Lock()
-_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 @lru_cache(maxsize=1)
