@@ -1,11 +1,10 @@
 """What the other modules share: codes and limits, JSON with one spelling, and JSON Schema as far as it is used here."""
 
-import datetime
 import json
 import re
 from pathlib import Path
 
-SPEC, SAFE = Path(__file__).resolve().parent.parent, 2**53 - 1
+SPEC = Path(__file__).resolve().parent.parent
 STEPS = {row["code"]: row["step"] for row in json.loads((SPEC / "codes.json").read_text("utf-8"))}
 SCHEMAS = {path.stem.partition(".")[0]: json.loads(path.read_text("utf-8")) for path in SPEC.glob("schemas/*.json")}
 LIMITS = {name: each["default"] for name, each in SCHEMAS["policy"]["properties"]["limits"]["properties"].items()}
@@ -20,7 +19,7 @@ class Refused(Exception):  # noqa: N818 - an answer about a file, not a failure 
     """A rule of the format is broken; the argument is its code, a word of `codes.json`, which names its step."""
 
 
-def need(*pairs):  # refuse with the first code before which no true condition stands
+def need(*pairs):  # refuse with the first code whose condition does not hold; nothing otherwise: need(...) or answer
     for condition, code in zip(pairs[::2], pairs[1::2], strict=True):
         if not condition:
             raise Refused(code)
@@ -38,14 +37,6 @@ def decode(data, code):  # what JSON says (integers, no fractions), and whether 
         raise Refused(code) from error
 
 
-def is_spelled(text, form):  # whether a text is a time that exists, or the one spelling of a float (Python's `repr`)
-    try:
-        time = form == "date-time" and datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
-        return bool(time) or repr(float(text)) == text
-    except ValueError:
-        return False
-
-
 def depth(value):
     level, found = [value], 0
     while level := [each for each in level if isinstance(each, dict | list)]:
@@ -53,12 +44,11 @@ def depth(value):
     return found
 
 
-def misfit(value, schema, code="", children=None):
-    """Return how badly a value breaks a schema, and the `code` that the schema names there; note what is a child."""
+def misfit(value, schema, code="", children=None):  # how badly a value breaks a schema, and the code it names there
     code, name = schema.get("code", code), schema.get("$ref", "").rpartition("/")[2]
+    if name == "child" and type(value) is int:
+        children.append(value)
     if name:
-        if name == "child" and type(value) is int:
-            children.append(value)
         return misfit(value, DEFINED[name], code, children)
     if "anyOf" in schema:
         return min(misfit(value, each, code, children) for each in schema["anyOf"])
@@ -82,7 +72,7 @@ def misfit(value, schema, code="", children=None):
     if worst[0] == FITS:
         good = schema.get("min" + word, size) <= size <= schema.get("max" + word, size)
         good = good and (kind != "string" or re.fullmatch(schema.get("pattern", r"[\s\S]*"), value))
-        good = good and ("format" not in schema or is_spelled(value, schema["format"]))
+        good = good and (schema.get("format") != "float" or repr(float(value)) == value)
         good = good and ("sorted" not in schema or value == sorted(set(value)))
         worst = (FITS if good else VALUE if size or word not in ("Items", "Properties") else ODD), code
     return worst

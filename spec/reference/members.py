@@ -1,6 +1,5 @@
 """Steps 1 and 3, container.md and manifest.md: the file or folder, its members, what the manifest says."""
 
-import os
 import re
 import stat
 import zlib
@@ -9,10 +8,10 @@ from struct import pack, unpack_from
 
 from spec.reference.form import FITS, FORM, ODD, SCHEMAS, decode, misfit, need
 
-MANIFEST, SIGNATURES, BAD = "manifest.json", "signatures/", "container-not-canonical"
+MANIFEST, SIGNATURES, PYLOCK, BAD = "manifest.json", "signatures/", "env/pylock.toml", "container-not-canonical"
 SHARD, MIB, MAX16, MAX32 = re.compile(r"model/tensors-[0-9]{5}\.safetensors"), 1 << 20, 0xFFFF, 0xFFFFFFFF
-NAME, PLACE = (SCHEMAS["manifest"]["$defs"][name] for name in ("MemberName", "MemberPlace"))
-LIMITED = {"tree": "model/tree.json", "strings": "model/strings.json", "card": "README.md"}
+NAME, PLACE, HEAD = (SCHEMAS["manifest"]["$defs"][name] for name in ("MemberName", "MemberPlace", "Head"))
+LIMITED = {"tree": "model/tree.json", "strings": "model/strings.json", "card": "README.md", "environment": PYLOCK}
 
 
 def check_names(names, limits):
@@ -29,8 +28,7 @@ def layout(members):  # (offset, bytes) of the header of each (name, size, crc),
     headers, entries, at = [], b"", 0
     for name, size, crc in members:
         fixed = pack("<HHHHHLLL", 45, 0x0800, 0, 0, 0x21, crc, min(size, MAX32), min(size, MAX32))
-        wide = pack("<QQ", size, size) * (size >= MAX32)
-        extra = wide and pack("<HH", 1, 16) + wide
+        wide, extra = (part * (size >= MAX32) for part in (pack("<QQ", size, size), pack("<HHQQ", 1, 16, size, size)))
         alignment = 16384 if size >= MIB else 64 if SHARD.fullmatch(name) else 1
         zeros = -(at + 36 + len(name) + len(extra)) % alignment
         extra += (pack("<HHH", 0xD935, 2 + zeros, alignment) + bytes(zeros)) * (alignment > 1)
@@ -40,12 +38,12 @@ def layout(members):  # (offset, bytes) of the header of each (name, size, crc),
         rest = pack("<HHHHHLL", len(name), len(extra), 0, 0, 0, 0x81A40000, min(at, MAX32))
         entries += b"PK\1\2" + pack("<H", 813) + fixed + rest + name.encode() + extra
         at += len(headers[-1][1]) + size
-    number, length, end = len(members), len(entries), b""
+    number, length = len(members), len(entries)
     if number >= MAX16 or length >= MAX32 or at >= MAX32:
-        end = b"PK\6\6" + pack("<QHHLLQQQQ", 44, 813, 45, 0, 0, number, number, length, at)
-        end += b"PK\6\7" + pack("<LQL", 0, at + length, 1)
-    number, length, start = min(number, MAX16), min(length, MAX32), min(at, MAX32)
-    return [*headers, (at, entries + end + b"PK\5\6" + pack("<HHHHLLH", 0, 0, number, number, length, start, 0))]
+        entries += b"PK\6\6" + pack("<QHHLLQQQQ", 44, 813, 45, 0, 0, number, number, length, at)
+        entries += b"PK\6\7" + pack("<LQL", 0, at + length, 1)
+    short = [min(number, MAX16)] * 2 + [min(length, MAX32), min(at, MAX32)]
+    return [*headers, (at, entries + b"PK\5\6" + pack("<HHHHLLH", 0, 0, *short, 0))]
 
 
 def read_file(data, limits):  # the payload of each member by its name, as the central directory has them
@@ -67,8 +65,8 @@ def read_file(data, limits):  # the payload of each member by its name, as the c
         entries.append((bytes(data[name:extra]).decode("latin-1"), size, crc))
     names = [name for name, _, _ in entries]
     check_names(names, limits)
-    need(names == sorted(names, key=lambda name: (name != MANIFEST, name.startswith(SIGNATURES), name)), BAD)
-    need(sum(size for _, size, _ in entries) <= total, BAD)
+    names.sort(key=lambda name: (name != MANIFEST, name.startswith(SIGNATURES), name))
+    need(names == [each[0] for each in entries] and sum(size for _, size, _ in entries) <= total, BAD)
     *headers, (at, rest) = layout(entries)
     need(at + len(rest) == total and all(data[at:][: len(part)] == part for at, part in [*headers, (at, rest)]), BAD)
     need(names[:1] == [MANIFEST], "manifest-missing")
@@ -79,16 +77,13 @@ def read_file(data, limits):  # the payload of each member by its name, as the c
 
 def read_folder(root, limits):
     members, total = {}, 0
-    for folder, folders, files in os.walk(root):
-        need(folders or files or folder == root, "folder-extra")
-        for path in (Path(folder, each) for each in folders + files):
-            name, found = path.relative_to(root).as_posix(), path.lstat()
-            regular = stat.S_ISREG(found.st_mode)
-            need(stat.S_ISDIR(found.st_mode) or (regular and found.st_nlink == 1), "folder-link")
-            total += found.st_size * regular
-            need(misfit(name, NAME)[0] == FITS, "folder-extra", total <= limits["file_bytes"], "limit-file-bytes")
-            members |= {name: path} if regular else {}
-            need(len(members) <= limits["members"], "limit-members")
+    for path in Path(root).rglob("*"):
+        name, found = path.relative_to(root).as_posix(), path.lstat()
+        regular, folder = stat.S_ISREG(found.st_mode), stat.S_ISDIR(found.st_mode)
+        need(folder or (regular and found.st_nlink == 1), "folder-link")
+        need(misfit(name, NAME)[0] == FITS and (regular or any(path.iterdir())), "folder-extra")
+        total, members = total + found.st_size * regular, members | ({name: path} if regular else {})
+        need(total <= limits["file_bytes"], "limit-file-bytes", len(members) <= limits["members"], "limit-members")
     check_names(list(members), limits)
     need(MANIFEST in members, "manifest-missing")
     return {name: memoryview(path.read_bytes()) for name, path in members.items()}
@@ -97,10 +92,8 @@ def read_folder(root, limits):
 def read_manifest(data, limits):  # its form, its spelling, its values are looked at in this order
     need(len(data) <= limits["manifest_bytes"], "limit-manifest-bytes")
     manifest, canonical = decode(data, "manifest-invalid")
-    need(isinstance(manifest, dict) and type(manifest.get("format")) is int, "manifest-invalid")
-    requires = manifest.get("requires", [])
-    need(isinstance(requires, list) and all(isinstance(name, str) for name in requires), "manifest-invalid")
-    need(manifest["format"] == 1, "format-unknown", not requires, "requires-unknown")
+    need(misfit(manifest, HEAD)[0] < FORM, "manifest-invalid")
+    need(manifest["format"] == 1, "format-unknown", not manifest.get("requires"), "requires-unknown")
     fit, code = misfit(manifest, SCHEMAS["manifest"], "manifest-value")
     need(fit < FORM, "manifest-invalid", canonical and fit < ODD, "manifest-not-canonical", fit == FITS, code)
     programs = [(each["name"], each["member"]) for each in manifest.get("programs", [])]
@@ -118,20 +111,16 @@ def check_members(manifest, members, limits):  # those listed and those present,
     need(all(misfit(name, PLACE)[0] == FITS for name in members), "member-unknown")
     shards = {f"model/tensors-{at:05d}.safetensors" for at in range(1, 1 + len([*filter(SHARD.fullmatch, present)]))}
     pairs = {name.partition(".")[0] + end for name in cases for end in (".json", ".bin")}
-    need({"model/tree.json", "env/pylock.toml"} | shards | pairs <= present, "member-missing")
+    need({"model/tree.json", PYLOCK} | shards | pairs <= present, "member-missing")
     need(not cases or "cases" in manifest, "member-unlisted", cases or "cases" not in manifest, "member-missing")
     need(programs <= named, "member-unlisted", named <= programs, "member-missing")
     for name in signed:
         most = 262144 + 256 * len(members) * name.endswith("-oms.sigstore.json")
         need(len(members[name]) <= min(most, 1 << 24), "member-too-large")
-    for limit, name in {**LIMITED, "environment": "env/pylock.toml"}.items():
+    for limit, name in LIMITED.items():
         need(len(members.get(name, b"")) <= limits[f"{limit}_bytes"], f"limit-{limit}-bytes")
     total = sum(len(members[name]) for name in cases)
-    need(
-        len(cases) <= limits["cases_members"],
-        "limit-cases-members",
-        total <= limits["cases_bytes"],
-        "limit-cases-bytes",
-    )
+    need(len(cases) <= limits["cases_members"], "limit-cases-members")
+    need(total <= limits["cases_bytes"], "limit-cases-bytes")
     card = bytes(members.get("README.md", b""))
     need(card.decode("utf-8", "ignore").encode() == card, "card-invalid")

@@ -57,13 +57,11 @@ def part(token, inner, fold):  # the part that a token stands for
 def is_linear(sequence):  # whether a sequence keeps rules 2, 3 and 4, inside its groups too
     taken, overlapping, product = frozenset(), 0, 1
     for each in sequence:
-        if each.high > 1 and each.inner:
-            first, *rest = each.inner[0] or [each]
-            fixed = all(one.low == one.high and not one.inner for one in each.inner[0])
-            separate = first[3:] == ([], 1, 1) and not any(one.held & first.held for one in rest)
-            if len(each.inner) > 1 or not (fixed or separate):
-                return False
-        if not all(map(is_linear, each.inner)):
+        first, *rest = (each.inner or [[]])[0] or [each]
+        fixed = all(one.low == one.high and not one.inner for one in [first, *rest] if one is not each)
+        separate = first[3:] == ([], 1, 1) and not any(one.held & first.held for one in rest)
+        sound = each.high <= 1 or not each.inner or (len(each.inner) == 1 and (fixed or separate))
+        if not (sound and all(map(is_linear, each.inner))):
             return False
         if each.loops or each.ways > 1:
             if taken & each.held:
@@ -80,10 +78,8 @@ def is_tame(text):  # whether a pattern is in the grammar, keeps the rules, and 
     try:
         re.compile(text)
         for token in tokens:
-            if token["open"]:
-                groups.append([[]])
-            elif token["mark"] == "|":
-                groups[-1].append([])
+            if token["open"] or token["mark"] == "|":
+                (groups if token["open"] else groups[-1]).append([[]] if token["open"] else [])
             elif token["atom"]:
                 inner = groups.pop() if token["atom"] == ")" else []
                 groups[-1][-1].append(part(token, inner, "i" in flags))

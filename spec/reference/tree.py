@@ -10,8 +10,8 @@ from itertools import chain, pairwise
 
 import numpy as np
 
+from spec.reference.form import FITS, FORM, SCHEMAS, Refused, decode, encode, misfit, need
 from spec.reference.members import MIB, SHARD
-from spec.reference.form import FITS, FORM, SAFE, SCHEMAS, Refused, decode, encode, misfit, need
 
 INVALID, ODD, BAD, DTYPE = "tree-invalid", "tree-not-canonical", "tensor-header-invalid", "dtype-unknown"
 KINDS, WORDS = SCHEMAS["tree"]["$defs"], SCHEMAS["shard"]["additionalProperties"]["properties"]["dtype"]["enum"]
@@ -20,82 +20,10 @@ MAPPINGS, SETS = ("dict", "ordered-dict", "default-dict"), ("set", "frozenset")
 PLACES = {"list": 1, "tuple": 1, "set": 1, "frozenset": 1, "deque": 1, "map": 3, "object-array": 3}  # of the items
 
 
-def read_shard(shard, limits):  # {name: (dtype, shape, bytes)} of one shard, of which the header is what these give
-    need(len(shard) >= 8, BAD)
-    start = 8 + struct.unpack_from("<Q", shard)[0]
-    need(start - 8 <= limits["tensor_header_bytes"], "limit-tensor-header-bytes", start <= len(shard), BAD)
-    header, _ = decode(shard[8:start], BAD)
-    need(not isinstance(header, dict) or len(header) <= limits["tensors"], "limit-tensors")
-    need(misfit(header, SCHEMAS["shard"])[0] == FITS, BAD)
-    need(all(len(each["shape"]) <= limits["tensor_rank"] + 1 for each in header.values()), BAD)
-    tensors, sound, at, room = {}, {}, 0, len(shard) - start
-    for name, each in sorted(header.items(), key=lambda item: (WORDS.index(item[1]["dtype"]), item[0])):
-        dtype, shape, (begin, end) = each["dtype"], each["shape"], each["data_offsets"]
-        size = int(dtype.strip("BCFILOU") or 8) // 8 * math.prod(shape)
-        need(0 <= begin <= end <= room and end - begin == size, "tensor-out-of-bounds")
-        sound[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
-        tensors[name], at = (dtype, shape, shard[start + at :][:size]), at + size
-    need(header and at == room, "tensor-out-of-bounds")
-    text = json.dumps(sound, separators=(",", ":")).encode()
-    text += b" " * (-(8 + len(text)) % (16384 if room >= MIB else 64))
-    need(shard[:start] == struct.pack("<Q", len(text)) + text, "tensor-header-not-canonical")
-    need(all(max(data) < 2 for dtype, _, data in tensors.values() if dtype == "BOOL" and data), "tensor-bool")
-    return tensors
-
-
-def read_tensors(members, limits):  # (dtype, shape, bytes) of every tensor, in the order of the numbers
-    shards = [read_shard(members[name], limits) for name in sorted(filter(SHARD.fullmatch, members))]
-    merged, names = dict(chain(*map(dict.items, shards))), [f"t{at}" for at in range(sum(map(len, shards)))]
-    need(len(names) <= limits["tensors"], "limit-tensors", set(names) == set(merged), "shards-not-canonical")
-    wanted, held = [], 128 * MIB
-    for name in names:
-        held += len(merged[name][2])
-        if held > 128 * MIB or not wanted:
-            wanted, held = [*wanted, set()], len(merged[name][2])
-        wanted[-1].add(name)
-    need([set(shard) for shard in shards] == wanted, "shards-not-canonical")
-    return [merged[name] for name in names]
-
-
-def carrier(dtype):  # the type of the tensor that carries a dtype, and the dimensions added at its end
-    kind, width = dtype.kind, dtype.itemsize
-    if dtype.str[0] == ">" or kind in "SUV":
-        item = {"S": 1, "U": 4}.get(kind * (dtype.str[0] != ">"), math.gcd(width or 1, 8))
-        return f"U{8 * item}", [width // item]
-    word = "BOOL" if kind == "b" else f"{'I' if kind in 'mM' else kind.upper()}{8 * width}"
-    return ("F64", [2]) if width == 16 else (word, [])
-
-
-def count(shape, item, limits):
-    sound = len(shape) <= limits["tensor_rank"] and math.prod(filter(None, shape)) * max(item, 1) <= 2**62
-    need(sound, "shape-invalid")
-    return math.prod(shape)
-
-
-def structured(node, known, limits):
-    """Return (dtype, nesting, dimensions) of a `structured` node; `known` are those with larger indices."""
-    (_, fields, size, aligned), formats, nesting, rank, end = node, [], 1, 0, 0
-    need(len(fields) <= limits["dtype_fields"], "limit-dtype-fields")
-    for _, dtype, offset, shape in fields:
-        need(isinstance(dtype, str) or dtype in known, DTYPE)
-        inner, depth, dims = (np.dtype(dtype), 0, 0) if isinstance(dtype, str) else known[dtype]
-        need(end <= offset and (not shape or (inner.itemsize and max(shape) < 2**31)), DTYPE)
-        end, formats = offset + inner.itemsize * count(shape, inner.itemsize, limits), [*formats, (inner, tuple(shape))]
-        nesting, rank = max(nesting, depth + 1), max(rank, dims + len(shape))
-    need(end <= size and nesting <= 16 and rank <= limits["tensor_rank"], DTYPE)
-    try:  # NumPy refuses names that stand twice, and offsets that are not aligned where they say so
-        spelled = {"names": [each[0] for each in fields], "formats": formats, "offsets": [each[2] for each in fields]}
-        return np.dtype(spelled | {"itemsize": size, "aligned": aligned}), nesting, rank
-    except (ValueError, TypeError) as error:
-        raise Refused(DTYPE) from error
-
-
 def value(node):  # the Python value of a scalar node; None where it has none
     match node:
-        case ["bool" | "str", found]:
-            return found
-        case ["int", number]:
-            return int(number)
+        case ["bool" | "str" | "int" as kind, found]:
+            return int(found) if kind == "int" else found
         case ["float" | "complex", *texts]:
             parts = [float(each.partition(":")[0]) for each in texts]
             return complex(*parts) if texts[1:] else parts[0]
@@ -108,22 +36,16 @@ def value(node):  # the Python value of a scalar node; None where it has none
     return None
 
 
-def identity(node):  # what is equal for equal keys: numbers are themselves, texts their UTF-16, all else its spelling
-    found = value(node)
-    text = found.encode("utf-16-le", "surrogatepass") if isinstance(found, str) else encode(node).decode()
-    return frozenset([text]) if found is None or isinstance(found, str) or found != found else found
-
-
 class Tree:
     """A table of which the form is sound: `nodes` as JSON has them, their `children`, `columns`, `tensors`."""
 
     def __init__(self, members, limits):
-        self.limits, self.tensors, self.columns, self.structured = limits, read_tensors(members, limits), [], {}
-        self.taken, self.named, met = set(), set(), 1
+        self.limits, self.columns, self.structured, self.taken, self.named, met = limits, [], {}, set(), set(), 1
+        self.tensors = self.read_tensors(members)
         table, canonical = decode(members["model/tree.json"], INVALID)
-        need(isinstance(table, dict) and set(table) == {"nodes", "root"} and type(table["root"]) is int, INVALID)
+        form = isinstance(table, dict) and {key: type(each) for key, each in table.items()}
+        need(form == {"nodes": list, "root": int}, INVALID)
         self.nodes = nodes = table["nodes"]
-        need(isinstance(nodes, list), INVALID)
         need(len(nodes) <= limits["nodes"], "limit-nodes")
         need(all(isinstance(node, list) and [*map(type, node[:1])] == [str] for node in nodes), INVALID)
         need({node[0] for node in nodes} <= set(KINDS), INVALID)
@@ -140,33 +62,89 @@ class Tree:
         need(nodes and table["root"] == 0 and met == len(nodes), "tree-order")
         for at in reversed([at for at, node in enumerate(nodes) if node[0] == "structured"]):
             need(faults[at][0] == FITS, faults[at][1])
-            self.structured[at] = structured(nodes[at], self.structured, limits)
+            self.structured[at] = self.structure(nodes[at])
         for node, (level, code) in zip(nodes, faults, strict=True):
-            long = node[0] == "int" and isinstance(node[1], str) and len(node[1]) > limits["integer_digits"]
-            need(not long, "limit-integer-digits", level == FITS, code)
+            digits = len(node[1]) if node[0] == "int" and isinstance(node[1], str) else 0
+            need(digits <= limits["integer_digits"], "limit-integer-digits", level == FITS, code)
             self.check(node)
         for check in (self.check_columns, self.check_keys):
             for node in nodes:
                 check(node)
-        need(
-            len(self.taken) == len(self.tensors), "tensor-unused", len(self.named) == len(self.columns), "column-unused"
-        )
+        need(len(self.taken) == len(self.tensors), "tensor-unused")
+        need(len(self.named) == len(self.columns), "column-unused")
+
+    def read_tensors(self, members):  # (dtype, shape, bytes) of every tensor, in the order of the numbers
+        merged, names, limits, wanted, held = {}, [], self.limits, [], 128 * MIB
+        for shard in (members[name] for name in sorted(filter(SHARD.fullmatch, members))):
+            need(len(shard) >= 8, BAD)
+            start, sound, at = 8 + struct.unpack_from("<Q", shard)[0], {}, 0
+            need(start - 8 <= limits["tensor_header_bytes"], "limit-tensor-header-bytes", start <= len(shard), BAD)
+            (header, _), room = decode(shard[8:start], BAD), len(shard) - start
+            need(not isinstance(header, dict) or len(header) <= limits["tensors"], "limit-tensors")
+            need(misfit(header, SCHEMAS["shard"])[0] == FITS, BAD)
+            need(all(len(each["shape"]) <= limits["tensor_rank"] + 1 for each in header.values()), BAD)
+            for name, each in sorted(header.items(), key=lambda item: (WORDS.index(item[1]["dtype"]), item[0])):
+                dtype, shape, (begin, end) = each["dtype"], each["shape"], each["data_offsets"]
+                size = int(dtype.strip("BCFILOU") or 8) // 8 * math.prod(shape)
+                need(0 <= begin <= end <= room and end - begin == size, "tensor-out-of-bounds")
+                sound[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
+                merged[name], at = (dtype, shape, shard[start + at :][:size]), at + size
+            need(header and at == room, "tensor-out-of-bounds")
+            text = json.dumps(sound, separators=(",", ":")).encode()
+            text += b" " * (-(8 + len(text)) % (16384 if room >= MIB else 64))
+            need(shard[:start] == struct.pack("<Q", len(text)) + text, "tensor-header-not-canonical")
+            flags = [merged[name][2] for name in sound if merged[name][0] == "BOOL"]
+            need(all(max(data, default=0) < 2 for data in flags), "tensor-bool")
+            names.append(set(sound))
+        tensors = [merged.get(f"t{at}") for at in range(sum(map(len, names)))]
+        need(len(tensors) <= limits["tensors"], "limit-tensors", None not in tensors, "shards-not-canonical")
+        for at, (_, _, data) in enumerate(tensors):
+            held += len(data)
+            if held > 128 * MIB or not wanted:
+                wanted, held = [*wanted, set()], len(data)
+            wanted[-1].add(f"t{at}")
+        return need(names == wanted, "shards-not-canonical") or tensors
+
+    def count(self, shape, item):
+        sound = len(shape) <= self.limits["tensor_rank"] and math.prod(filter(None, shape)) * max(item, 1) <= 2**62
+        return need(sound, "shape-invalid") or math.prod(shape)
+
+    def structure(self, node):  # (dtype, nesting, dimensions) of a `structured` node
+        (_, fields, size, aligned), formats, nesting, rank, end = node, [], 1, 0, 0
+        need(len(fields) <= self.limits["dtype_fields"], "limit-dtype-fields")
+        for _, dtype, offset, shape in fields:
+            need(isinstance(dtype, str) or dtype in self.structured, DTYPE)
+            inner, depth, dims = (np.dtype(dtype), 0, 0) if isinstance(dtype, str) else self.structured[dtype]
+            need(end <= offset and (not shape or (inner.itemsize and max(shape) < 2**31)), DTYPE)
+            end = offset + inner.itemsize * self.count(shape, inner.itemsize)
+            formats.append((inner, tuple(shape)))
+            nesting, rank = max(nesting, depth + 1), max(rank, dims + len(shape))
+        need(end <= size and nesting <= 16 and rank <= self.limits["tensor_rank"], DTYPE)
+        try:  # NumPy refuses names that stand twice, and offsets that are not aligned where they say so
+            names, offsets = ([each[at] for each in fields] for at in (0, 2))
+            spelled = {"names": names, "offsets": offsets, "formats": formats, "itemsize": size, "aligned": aligned}
+            return np.dtype(spelled), nesting, rank
+        except (ValueError, TypeError) as error:
+            raise Refused(DTYPE) from error
 
     def dtype(self, dtype):
         need(isinstance(dtype, str) or dtype in self.structured, DTYPE)
         return np.dtype(dtype) if isinstance(dtype, str) else self.structured[dtype][0]
 
-    def take(self, number, dtype, shape):
-        """Note that a node names a tensor, which is as the node says and named by no other."""
+    def take(self, number, dtype, shape):  # note that a node names a tensor: of the type that carries its dtype
         need(number < len(self.tensors), "tensor-missing", number not in self.taken, "tensor-shared")
         self.taken.add(number)
-        (kind, dims, _), (wanted, tail) = self.tensors[number], carrier(self.dtype(dtype))
-        need(kind == wanted and dims == (dims[:1] or [0] if shape is None else shape) + tail, "tensor-mismatch")
+        (word, dims, _), form = self.tensors[number], self.dtype(dtype)
+        kind, width, tail = form.kind, form.itemsize, []
+        wanted = "BOOL" if kind == "b" else f"{'I' if kind in 'mM' else kind.upper()}{8 * width}"
+        if form.str[0] == ">" or kind in "SUV":
+            item = {"S": 1, "U": 4}.get(kind * (form.str[0] != ">"), math.gcd(width or 1, 8))
+            wanted, tail = f"U{8 * item}", [width // item]
+        wanted, tail = ("F64", [2]) if form.str == "<c16" else (wanted, tail)
+        need(word == wanted and dims == (dims[:1] or [0] if shape is None else shape) + tail, "tensor-mismatch")
 
     def check(self, node):  # the rules of one node that its schema cannot say: text, columns, arrays
         match node:
-            case ["int", str(text)]:
-                need(abs(int(text)) > SAFE, "number-invalid")
             case ["bytes" | "bytearray" | "utf16" as kind, text]:
                 lone = kind != "utf16" or re.search("[\ud800-\udfff]", value(node))
                 need(lone and b64encode(b64decode(text)).decode() == text, ODD)
@@ -180,12 +158,12 @@ class Tree:
             case ["numbers", _, _, dtype, tensor]:
                 self.take(tensor, dtype, None)
             case ["object-array", shape, *_]:
-                count(shape, 8, self.limits)
+                self.count(shape, 8)
             case ["scalar", dtype, digits]:
                 need(len(digits) == 2 * self.dtype(dtype).itemsize, "number-invalid")
             case ["array", dtype, shape, order, tensor]:
                 item, axes = self.dtype(dtype).itemsize, [int(each) for each in order.split("r")[1:]]
-                size, inner = count(shape, item, self.limits), self.structured.get(dtype, (0, 0, 0))[2]
+                size, inner = self.count(shape, item), self.structured.get(dtype, (0, 0, 0))[2]
                 sound = len(shape) + inner <= self.limits["tensor_rank"] and (item or size <= self.limits["nodes"])
                 need(sound, "shape-invalid", tensor is not None or not size * item, "tensor-missing")
                 need(tensor is None or size * item, "tensor-mismatch")
@@ -212,26 +190,29 @@ class Tree:
                 large = part[0] == "int" and not -(2**63) <= int(part[1]) < 2**64
                 need(part[0] in SCALARS and not opaque and not large, "key-invalid")
             need(node[0] not in SETS or all(one < other for one, other in pairwise(map(encode, keys))), ODD)
-            found = [tuple(map(identity, key[1])) if key[0] == "tuple" else identity(key) for key in keys]
+            found = [tuple(map(self.identity, key[1])) if key[0] == "tuple" else self.identity(key) for key in keys]
             need(max(Counter(map(hash, found)).values(), default=0) <= 64, "key-invalid")
         need(len(set(found)) == len(found), "key-duplicate")
 
     def items(self, node):  # the nodes that stand in a collection or column; None where a node is neither
-        if node[0] == "strings":
-            return [["str", text] for text in self.columns[node[2]]]
-        if node[0] == "numbers":
-            return [["scalar", node[3], each.tobytes().hex()] for each in self.array(node)]
-        found = (
-            [at for _, at in node[-1]] if node[0] in MAPPINGS else node[PLACES[node[0]]] if node[0] in PLACES else None
-        )
-        column = isinstance(found, int)
-        return self.items(self.nodes[found]) if column else None if found is None else [self.nodes[at] for at in found]
+        if node[0] in ("strings", "numbers"):
+            text, dtype = node[0] == "strings", node[-2]
+            found = self.columns[node[2]] if text else self.array(node)
+            return [["str", each] if text else ["scalar", dtype, each.tobytes().hex()] for each in found]
+        found = [at for _, at in node[-1]] if node[0] in MAPPINGS else node[PLACES.get(node[0], 0)]
+        if isinstance(found, int):
+            return self.items(self.nodes[found])
+        return None if found == node[0] else [self.nodes[at] for at in found]
 
     def array(self, node):  # the array of an `array` or `numbers` node, a view of its tensor; anything else as it is
         if isinstance(node, np.ndarray) or node[0] not in ("array", "numbers"):
             return node
-        dtype, shape, order, tensor = node[1:] if node[0] == "array" else (node[3], [-1], "C", node[4])
-        found = np.empty(shape, self.dtype(dtype)) if tensor is None else None
-        if tensor is not None:
-            found = np.frombuffer(self.tensors[tensor][2], self.dtype(dtype)).reshape(shape, order=order[0])
+        dtype, shape, order, tensor = node[1:] if node[0] == "array" else (node[3], None, "C", node[4])
+        _, dims, data = (None, shape, None) if tensor is None else self.tensors[tensor]
+        found = np.ndarray(dims if shape is None else shape, self.dtype(dtype), data or None, order=order[0])
         return np.flip(found, [int(axis) for axis in order.split("r")[1:]])
+
+    def identity(self, node):  # equal for equal keys: numbers are themselves, texts their UTF-16, all else its spelling
+        found = value(node)
+        text = found.encode("utf-16-le", "surrogatepass") if isinstance(found, str) else encode(node).decode()
+        return frozenset([text]) if found is None or isinstance(found, str) or found != found else found

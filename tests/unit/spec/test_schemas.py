@@ -45,7 +45,7 @@ def test_every_schema_is_named_here() -> None:
 @pytest.mark.parametrize("path", COMPAT, ids=lambda path: path.stem)
 def test_members_of_an_artifact_fit_their_schemas(path: Path, tmp_path: Path) -> None:
     for name, file in members(path, tmp_path / "folder").items():
-        schema = {"manifest.json": "manifest", "model/tree.json": "tree"}.get(name)
+        schema = {"manifest.json": "manifest", "model/tree.json": "tree", "model/strings.json": "strings"}.get(name)
         schema = "case" if name.startswith("cases/") and name.endswith(".json") else schema
         if schema is not None:
             assert not complaints(schema, json.loads(file.read_text(encoding="utf-8"))), name
@@ -111,6 +111,14 @@ def test_the_policy_schema_and_the_package_agree(policy: dict[str, Any], valid: 
         ("tree", {"nodes": [["none", 1]], "root": 0}),
         ("tree", {"nodes": [["lambda"]], "root": 0}),
         ("tree", {"nodes": [["none"]], "root": 1}),
+        ("tree", {"nodes": [["float", "nan:7ff8000000000000"]], "root": 0}),
+        ("tree", {"nodes": [["int", "9007199254740991"]], "root": 0}),
+        ("tree", {"nodes": [["range", 0, 1, 0]], "root": 0}),
+        ("tree", {"nodes": [["dtype", "<U536870912"]], "root": 0}),
+        ("tree", {"nodes": [["utf16", "2D0A"]], "root": 0}),
+        ("tree", {"nodes": [["numbers", "list", "int", "<f8", 0]], "root": 0}),
+        ("strings", []),
+        ("strings", [["a", 1]]),
         ("report", {"verdict": "perfect"}),
         ("info", {"format": 2}),
         ("difference", {"same": "yes"}),
