@@ -106,7 +106,7 @@ docs: $(VENV)/.installed-dev ## build the documentation into site/, every warnin
 .venv-mlflow/.installed: $(VENV)/.installed-dev
 	@test -x .venv-mlflow/bin/python || "$(PYTHON)" -m venv .venv-mlflow
 	@$(BIN)/python -m pip freeze | grep -E '^(numpy|scipy|scikit-learn|pandas|skops|joblib)==' > .venv-mlflow/same.txt
-	@.venv-mlflow/bin/python -m pip --disable-pip-version-check --quiet install mlflow-skinny --requirement .venv-mlflow/same.txt
+	@.venv-mlflow/bin/python -m pip --disable-pip-version-check --quiet install mlflow-skinny pyarrow --requirement .venv-mlflow/same.txt
 	@touch $@
 
 bench: .venv-mlflow/.installed ## measure size, speed and every promise beside pickle, joblib, cloudpickle, skops and MLflow

@@ -7,9 +7,8 @@ processes is capped.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -26,19 +25,3 @@ def each(work: Callable[[Item], Result], items: Collection[Item], most: int = 10
             return list(pool.map(work, items))
     except RuntimeError:
         return [work(item) for item in items]
-
-
-@contextmanager
-def aside() -> Iterator[Callable[..., Future[object]]]:
-    """Yield a function that starts a call beside this thread, one at a time; leaving waits for the last."""
-    with ThreadPoolExecutor(1) as pool:
-
-        def start(work: Callable[[Item], object], item: Item) -> Future[object]:
-            try:
-                return pool.submit(work, item)
-            except RuntimeError:
-                done: Future[object] = Future()
-                done.set_result(work(item))
-                return done
-
-        yield start

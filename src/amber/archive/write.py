@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from amber import threads
@@ -23,8 +23,6 @@ Members = Mapping[str, Sequence[Buffer]]
 _MANY_THREADS = 1024 * 1024  # below this a second thread costs more than it saves (bytes)
 _MAX_VECTOR = 512  # buffers per system call; POSIX systems allow 1024
 _MAX_WRITE = 1 << 30  # bytes per system call
-_SYNC_FROM = 64 * 1024 * 1024  # bytes of a file from which on it is synced while it is written ...
-_SYNC_EVERY = 32 * 1024 * 1024  # ... after this many at the earliest
 _HINTS = {
     errno.ENOSPC: "the disk is full: a save needs room for the new file beside the old one",
     errno.EDQUOT: "the quota is used up: a save needs room for the new file beside the old one",
@@ -202,45 +200,22 @@ def _is_current(folder: os.stat_result) -> bool:
 
 
 def _write_all(descriptor: int, pieces: Sequence[Buffer]) -> None:
-    """Write all pieces; a large file goes to the disk meanwhile, so that the sync at the end has little left to do.
-
-    Without that the system lets dirty pages pile up, and then makes the writer wait (measured: 1 GiB in a third of the
-    time of write and fsync one after the other).
-    """
-    views = [view for piece in pieces if len(view := memoryview(piece)) > 0]
-    if sum(map(len, views)) < _SYNC_FROM or not hasattr(os, "fdatasync"):
-        for _ in _written(descriptor, views, _MAX_WRITE):
-            pass
-        return
-    with threads.aside() as start:
-        running = None
-        for _ in _written(descriptor, views, _SYNC_EVERY):
-            if running is None or running.done():
-                if running is not None:
-                    running.result()  # a failure is told only once: not again by the sync at the end
-                running = start(os.fdatasync, descriptor)
-        if running is not None:
-            running.result()
-
-
-def _written(descriptor: int, views: Sequence[memoryview], most: int) -> Iterator[None]:
-    """Write, and yield after each call; `most`: bytes of one call."""
-    left = list(reversed(views))
+    left = [view for piece in pieces if len(view := memoryview(piece)) > 0]
+    left.reverse()
     while left:
         batch: list[memoryview] = []
         size = 0
-        while left and len(batch) < _MAX_VECTOR and size < most:
+        while left and len(batch) < _MAX_VECTOR and size < _MAX_WRITE:
             view = left.pop()
-            if len(view) > most:
-                left.append(view[most:])
-                view = view[:most]
+            if len(view) > _MAX_WRITE:
+                left.append(view[_MAX_WRITE:])
+                view = view[:_MAX_WRITE]
             batch.append(view)
             size += len(view)
         written = os.writev(descriptor, batch) if hasattr(os, "writev") else os.write(descriptor, batch[0])
         if not written:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         left.extend(reversed(_rest(batch, written)))
-        yield
 
 
 def _rest(batch: list[memoryview], written: int) -> list[memoryview]:

@@ -38,8 +38,10 @@ from amber.tree.evidence import Answer, Evidence, Group
 SYNTHETIC_ROWS = 128
 SYNTHETIC_POOL = 1024
 MAX_ALONE = 64
+_LEAST_ROWS = 32  # ordinary rows, however slow the model
 _SLOW = 15_000  # nominal microseconds of a call above which edge groups ask only what is not derived
 _ALONE_WORK = 60_000  # nominal microseconds for rows asked one by one
+_MAIN_WORK = 150_000  # nominal microseconds for asking the ordinary rows once; they are asked some dozens of times
 _LABEL_WORK = 5_000_000  # nominal microseconds for answers that only help to choose rows
 _METHOD_BYTES = 64 * KIB  # of one row's answer; a method that says more is left out
 _NO_TRANSFORM = "there is no transform to invert"
@@ -412,7 +414,8 @@ class _Recorder:
                 self.per_row += body / rows.count(few)
         room = max(_MAIN_SHARE * self.budget - fixed, 0.0)
         self.overhead = fixed
-        return max(1, min(total, int(room / max(per_row, 1))))
+        work = max(_LEAST_ROWS, _MAIN_WORK // max(self.cost[1], 1))  # fewer where each row is compared with many
+        return max(1, min(total, int(room / max(per_row, 1)), work))
 
     def _affordable(self, edges: list[Edge], groups: list[Group]) -> list[Edge]:
         """The edge groups that fit beside the ordinary rows, most telling first."""

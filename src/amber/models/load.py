@@ -10,7 +10,7 @@ import dataclasses
 import logging
 import time
 import warnings
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 
 from amber.errors import AmberWarning, CaseError, PolicyError, UsageError
 from amber.models import environment
@@ -20,10 +20,6 @@ from amber.models.libraries import needed
 from amber.models.replayed import cases_step
 from amber.policy import Policy
 from amber.report import Report, Step, lines_of
-
-if TYPE_CHECKING:
-    from amber.archive.source import Opened
-    from amber.tree.nodes import Tree
 
 Replay = Literal["auto", "always", "never"]
 _log = logging.getLogger("amber")
@@ -92,19 +88,16 @@ def load(
         raise UsageError("replay-unknown", f"replay={replay!r}", hint="'auto', 'always' or 'never'")
     rules = policy or Policy()
     clock = Clock()
-    trees: list[Tree] = []
-
-    def audited(opened: Opened) -> None:
-        clock.lap("open")
-        trees.append(read_tree(opened.members, rules.limits))
-        audit(trees[0], rules)
-
-    with open_checked(source, rules, mmap, audited) as checked:
+    with open_checked(source, rules, mmap) as checked:
         manifest, opened = checked.manifest, checked.opened
-        steps = [*checked.steps, Step(6, "passed")]
+        steps = list(checked.steps)
+        clock.lap("open")
+        tree = read_tree(opened.members, rules.limits)
+        audit(tree, rules)
+        steps.append(Step(6, "passed"))
         clock.lap("audit")
         then = environment.recorded(opened.members["env/pylock.toml"])
-        model = build(trees[0], manifest.libraries)
+        model = build(tree, manifest.libraries)
         clock.lap("build")
         moved = environment.differences(then, manifest.libraries, manifest.libraries)
         steps.append(Step(7, "passed", "environment-changed" if moved else "", "; ".join(moved)))

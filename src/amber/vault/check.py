@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from amber import threads
 from amber.archive import names
 from amber.archive.assemble import read_tree
 from amber.archive.digests import artifact_id, check_digests
@@ -37,7 +36,6 @@ from amber.tree.nodes import Tree
 
 Result = TypeVar("Result")
 SIGNERS_UNSUPPORTED = "signers-unsupported"
-_BESIDE = 16 * 1024 * 1024  # bytes from which on hashing is worth a thread of its own
 VALUES_NOT_ASKED = "form, names and structure passed; values: not-asked"
 
 
@@ -213,20 +211,8 @@ class _Run:
         )
 
 
-def open_checked(
-    source: Source,
-    policy: Policy | None = None,
-    mmap: Mmap = "auto",
-    meanwhile: Callable[[Opened], None] | None = None,
-) -> Proved:
+def open_checked(source: Source, policy: Policy | None = None, mmap: Mmap = "auto") -> Proved:
     """Do steps 1 to 5, with the CRCs of small members only, and return the artifact for use.
-
-    Args:
-        source: A path to a file or folder, bytes, or a seekable binary file.
-        policy: The reader's rules.
-        mmap: Map a file instead of reading it: True, False or "auto".
-        meanwhile: What to do with the members of a proved manifest while a large artifact is hashed (step 6, which
-            takes no byte for good either). It ends before this returns; a failure of step 4 or 5 goes before its own.
 
     Raises:
         FormatError: Step 1, 3 or 4 failed.
@@ -237,36 +223,17 @@ def open_checked(
     """
     rules = policy or Policy()
     opened = open_source(source, mmap=_mapping(mmap, rules), limits=rules.limits)
-
-    def hashed(manifest: Manifest) -> None:
+    try:
+        manifest = read_manifest(opened, rules.limits)
         _digests(manifest, opened)
         opened.confirm()
         enforce(rules, opened.where)
-
-    try:
-        manifest = read_manifest(opened, rules.limits)
-        if meanwhile is None or opened.size < _BESIDE:
-            hashed(manifest)
-            if meanwhile is not None:
-                meanwhile(opened)
-        else:
-            _beside(lambda: hashed(manifest), lambda: meanwhile(opened))
     except BaseException:
         opened.close()
         raise
     signatures = _later(opened)[0]
     steps = (Step(1, "passed"), signatures, Step(3, "passed"), Step(4, "passed"), Step(5, "passed"))
     return Proved(steps, opened, manifest)
-
-
-def _beside(first: Callable[[], None], second: Callable[[], None]) -> None:
-    """Run both at once; an error of the first goes before one of the second."""
-    with threads.aside() as start:
-        running = start(lambda work: work(), first)
-        try:
-            second()
-        finally:
-            running.result()
 
 
 def read_manifest(opened: Opened, limits: Limits) -> Manifest:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import subprocess
@@ -50,42 +49,6 @@ def test_without_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delattr(os, "writev")
     write_artifact(tmp_path / "m.amber", members())
     assert (tmp_path / "m.amber").read_bytes() == artifact()
-
-
-@pytest.mark.parametrize("threads_left", [True, False])
-def test_a_large_file_is_synced_while_it_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads_left: bool
-) -> None:
-    synced: list[int] = []
-    monkeypatch.setattr(write, "_SYNC_FROM", 0)
-    monkeypatch.setattr(write, "_SYNC_EVERY", 1000)
-    monkeypatch.setattr(os, "fdatasync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
-    if not threads_left:
-        monkeypatch.setattr(threading.Thread, "start", _no_thread)
-    tree = tree_of(*[7] * 40, 70_001, 5, 70_002)
-    write_artifact(tmp_path / "m.amber", members(tree))
-    assert (tmp_path / "m.amber").read_bytes() == artifact(tree)
-    assert synced
-    if not threads_left:  # else the thread may come late
-        assert synced[0] < len(artifact(tree))
-
-
-def _no_thread(self: threading.Thread) -> None:
-    raise RuntimeError("can't start new thread")
-
-
-def test_an_error_of_an_early_sync_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(descriptor: int) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    (tmp_path / "m.amber").write_bytes(b"old")
-    monkeypatch.setattr(write, "_SYNC_FROM", 0)
-    monkeypatch.setattr(write, "_SYNC_EVERY", 1000)
-    monkeypatch.setattr(os, "fdatasync", broken)  # the system tells a failed write-back once: here, not at the end
-    with pytest.raises(SourceError):
-        write_artifact(tmp_path / "m.amber", members())
-    assert (tmp_path / "m.amber").read_bytes() == b"old"
-    assert names_in(tmp_path) == ["m.amber"]
 
 
 def test_modes(tmp_path: Path) -> None:

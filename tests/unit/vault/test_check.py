@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from amber.archive.digests import artifact_id
 from amber.archive.manifest import Manifest, MemberInfo, decode_manifest, encode_manifest
-from amber.archive.source import Opened
 from amber.archive.write import to_bytes, write_artifact, write_folder
-from amber.errors import AmberError, AuditError, FormatError, LimitError, PolicyError, SourceError
+from amber.errors import AmberError, FormatError, LimitError, PolicyError, SourceError
 from amber.limits import DEFAULT, Limits
 from amber.policy import Policy
 from amber.tree import nodes
@@ -162,30 +161,6 @@ def test_a_policy_that_names_signers_refuses_everything() -> None:
     with pytest.raises(PolicyError) as caught:
         open_checked(artifact(), policy)
     assert caught.value.code == "signers-unsupported"
-
-
-@pytest.mark.parametrize("from_size", [0, 1 << 40])  # hashed beside the audit, or before it
-def test_a_damaged_member_is_said_before_what_the_audit_says(monkeypatch: pytest.MonkeyPatch, from_size: int) -> None:
-    monkeypatch.setattr("amber.vault.check._BESIDE", from_size)
-    seen: list[str] = []
-
-    def failing(opened: Opened) -> None:
-        seen.append(opened.form)
-        raise AuditError("type-unknown", "os.system is not in the vocabulary")
-
-    pieces = dict(members())
-    listed = b"".join(pieces["manifest.json"])
-    pieces["model/tree.json"] = [b"x" * sum(map(len, pieces["model/tree.json"]))]
-    with pytest.raises(FormatError) as damaged:
-        open_checked(to_bytes({**pieces, "manifest.json": [listed]}), meanwhile=failing)
-    assert damaged.value.code == "digest-mismatch"
-    with pytest.raises(PolicyError):
-        open_checked(artifact(), Policy(signers=("a",)), meanwhile=failing)
-    with pytest.raises(AuditError):
-        open_checked(artifact(), meanwhile=failing)
-    assert len(seen) == (3 if from_size == 0 else 1)
-    with open_checked(artifact(), meanwhile=lambda opened: seen.append(opened.form)) as proved:
-        assert (seen[-1], proved.steps[-1].number) == ("bytes", 5)
 
 
 def test_under_such_a_policy_nothing_is_mapped(tmp_path: Path) -> None:
