@@ -5,6 +5,9 @@ import sys
 
 from spec.reference import read
 
-found = {path: read(path) for path in sys.argv[1:]}
+try:
+    found = {path: read(path) for path in sys.argv[1:]}
+except OSError as error:
+    sys.exit(print(error, file=sys.stderr) or 66)
 print(json.dumps(found, indent=1))
-sys.exit(0 if all(said[6] == "passed" for said in found.values()) else 2)
+sys.exit(2 * any(said[6] != "passed" for said in found.values()))

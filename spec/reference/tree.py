@@ -1,17 +1,13 @@
 """Step 6, tensors.md and tree.md: the shards, the node table, the columns, all rules but those of names and values."""
 
-import json
 import math
-import re
-import struct
 from base64 import b64decode, b64encode
 from collections import Counter
-from itertools import chain, pairwise
+from itertools import pairwise
 
 import numpy as np
 
-from spec.reference.form import FITS, FORM, SCHEMAS, Refused, decode, encode, misfit, need
-from spec.reference.members import MIB, SHARD
+from spec.reference.form import FITS, FORM, MIB, SCHEMAS, SHARD, Refused, decode, encode, misfit, need
 
 INVALID, ODD, BAD, DTYPE = "tree-invalid", "tree-not-canonical", "tensor-header-invalid", "dtype-unknown"
 KINDS, WORDS = SCHEMAS["tree"]["$defs"], SCHEMAS["shard"]["additionalProperties"]["properties"]["dtype"]["enum"]
@@ -43,12 +39,10 @@ class Tree:
         self.limits, self.columns, self.structured, self.taken, self.named, met = limits, [], {}, set(), set(), 1
         self.tensors = self.read_tensors(members)
         table, canonical = decode(members["model/tree.json"], INVALID)
-        form = isinstance(table, dict) and {key: type(each) for key, each in table.items()}
-        need(form == {"nodes": list, "root": int}, INVALID)
+        need(type(table) is dict and {key: type(table[key]) for key in table} == {"nodes": list, "root": int}, INVALID)
         self.nodes = nodes = table["nodes"]
         need(len(nodes) <= limits["nodes"], "limit-nodes")
-        need(all(isinstance(node, list) and [*map(type, node[:1])] == [str] for node in nodes), INVALID)
-        need({node[0] for node in nodes} <= set(KINDS), INVALID)
+        need(all(isinstance(node, list) and node[:1] in [[kind] for kind in KINDS] for node in nodes), INVALID)
         self.children = [[] for _ in nodes]
         faults = [misfit(node, KINDS[node[0]], INVALID, self.children[at]) for at, node in enumerate(nodes)]
         need(all(level < FORM for level, _ in faults), INVALID, canonical, ODD)
@@ -60,16 +54,47 @@ class Tree:
                 need(at < met and 0 <= child <= met, "tree-order")
                 met += child == met
         need(nodes and table["root"] == 0 and met == len(nodes), "tree-order")
-        for at in reversed([at for at, node in enumerate(nodes) if node[0] == "structured"]):
+        for at in reversed(
+            [at for at, node in enumerate(nodes) if node[0] == "structured"]
+        ):  # dtype, nesting, dimensions
             need(faults[at][0] == FITS, faults[at][1])
-            self.structured[at] = self.structure(nodes[at])
+            (_, fields, size, aligned), formats, nesting, rank, end = nodes[at], [], 1, 0, 0
+            need(len(fields) <= self.limits["dtype_fields"], "limit-dtype-fields")
+            for _, dtype, offset, shape in fields:
+                inner, depth, dims = self.dtype(dtype)
+                need(end <= offset and (not shape or (inner.itemsize and max(shape) < 2**31)), DTYPE)
+                end = offset + inner.itemsize * self.count(shape, inner.itemsize)
+                formats.append((inner, tuple(shape)))
+                nesting, rank = max(nesting, depth + 1), max(rank, dims + len(shape))
+            need(end <= size and nesting <= 16 and rank <= self.limits["tensor_rank"], DTYPE)
+            names, offsets = ([each[place] for each in fields] for place in (0, 2))
+            spelled = {"names": names, "offsets": offsets, "formats": formats, "itemsize": size, "aligned": aligned}
+            try:  # NumPy refuses names that stand twice, and offsets that are not aligned where they say so
+                self.structured[at] = np.dtype(spelled), nesting, rank
+            except (ValueError, TypeError) as error:
+                raise Refused(DTYPE) from error
         for node, (level, code) in zip(nodes, faults, strict=True):
             digits = len(node[1]) if node[0] == "int" and isinstance(node[1], str) else 0
             need(digits <= limits["integer_digits"], "limit-integer-digits", level == FITS, code)
             self.check(node)
-        for check in (self.check_columns, self.check_keys):
-            for node in nodes:
-                check(node)
+        for node in self.nodes:  # columns stand in maps and object arrays, and have their lengths
+            columns = [self.nodes[at] for at in node[2:] if node[0] in ("map", "object-array") and isinstance(at, int)]
+            need(all(each[0] in ("strings", "numbers") for each in columns), INVALID)
+            need(node[0] != "map" or len(self.items(columns[0])) == len(self.items(columns[1])), INVALID)
+            need(node[0] != "object-array" or math.prod(node[1]) == len(self.items(node)), "tensor-mismatch")
+        for node in self.nodes:  # keys are scalars or flat tuples of scalars, in sets in order, and differ
+            pairs = node[-1] if node[0] in MAPPINGS else [[at] for at in node[1]] if node[0] in SETS else []
+            keys = [self.nodes[key] for key, *_ in pairs]
+            keys = [["tuple", [self.nodes[part] for part in key[1]]] if key[0] == "tuple" else key for key in keys]
+            for part in [each for key in keys for each in (key[1] if key[0] == "tuple" else [key])]:
+                opaque = part[0] == "scalar" and (isinstance(part[1], int) or part[1][1] == "V")
+                large = part[0] == "int" and not -(2**63) <= int(part[1]) < 2**64
+                need(part[0] in SCALARS and not opaque and not large, "key-invalid")
+            need(node[0] not in SETS or all(one < other for one, other in pairwise(map(encode, keys))), ODD)
+            found = [tuple(map(self.identity, key[1])) if key[0] == "tuple" else self.identity(key) for key in keys]
+            need(max(Counter(map(hash, found)).values(), default=0) <= 64, "key-invalid")
+            found = [value(key) for key in self.items(self.nodes[node[2]])] if node[0] == "map" else found
+            need(len(set(found)) == len(found), "key-duplicate")
         need(len(self.taken) == len(self.tensors), "tensor-unused")
         need(len(self.named) == len(self.columns), "column-unused")
 
@@ -77,7 +102,7 @@ class Tree:
         merged, names, limits, wanted, held = {}, [], self.limits, [], 128 * MIB
         for shard in (members[name] for name in sorted(filter(SHARD.fullmatch, members))):
             need(len(shard) >= 8, BAD)
-            start, sound, at = 8 + struct.unpack_from("<Q", shard)[0], {}, 0
+            start, sound, at = 8 + int.from_bytes(shard[:8], "little"), {}, 0
             need(start - 8 <= limits["tensor_header_bytes"], "limit-tensor-header-bytes", start <= len(shard), BAD)
             (header, _), room = decode(shard[8:start], BAD), len(shard) - start
             need(not isinstance(header, dict) or len(header) <= limits["tensors"], "limit-tensors")
@@ -90,9 +115,9 @@ class Tree:
                 sound[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
                 merged[name], at = (dtype, shape, shard[start + at :][:size]), at + size
             need(header and at == room, "tensor-out-of-bounds")
-            text = json.dumps(sound, separators=(",", ":")).encode()
+            text = encode(sound, sort_keys=False).encode()
             text += b" " * (-(8 + len(text)) % (16384 if room >= MIB else 64))
-            need(shard[:start] == struct.pack("<Q", len(text)) + text, "tensor-header-not-canonical")
+            need(shard[:start] == len(text).to_bytes(8, "little") + text, "tensor-header-not-canonical")
             flags = [merged[name][2] for name in sound if merged[name][0] == "BOOL"]
             need(all(max(data, default=0) < 2 for data in flags), "tensor-bool")
             names.append(set(sound))
@@ -109,32 +134,14 @@ class Tree:
         sound = len(shape) <= self.limits["tensor_rank"] and math.prod(filter(None, shape)) * max(item, 1) <= 2**62
         return need(sound, "shape-invalid") or math.prod(shape)
 
-    def structure(self, node):  # (dtype, nesting, dimensions) of a `structured` node
-        (_, fields, size, aligned), formats, nesting, rank, end = node, [], 1, 0, 0
-        need(len(fields) <= self.limits["dtype_fields"], "limit-dtype-fields")
-        for _, dtype, offset, shape in fields:
-            need(isinstance(dtype, str) or dtype in self.structured, DTYPE)
-            inner, depth, dims = (np.dtype(dtype), 0, 0) if isinstance(dtype, str) else self.structured[dtype]
-            need(end <= offset and (not shape or (inner.itemsize and max(shape) < 2**31)), DTYPE)
-            end = offset + inner.itemsize * self.count(shape, inner.itemsize)
-            formats.append((inner, tuple(shape)))
-            nesting, rank = max(nesting, depth + 1), max(rank, dims + len(shape))
-        need(end <= size and nesting <= 16 and rank <= self.limits["tensor_rank"], DTYPE)
-        try:  # NumPy refuses names that stand twice, and offsets that are not aligned where they say so
-            names, offsets = ([each[at] for each in fields] for at in (0, 2))
-            spelled = {"names": names, "offsets": offsets, "formats": formats, "itemsize": size, "aligned": aligned}
-            return np.dtype(spelled), nesting, rank
-        except (ValueError, TypeError) as error:
-            raise Refused(DTYPE) from error
-
     def dtype(self, dtype):
         need(isinstance(dtype, str) or dtype in self.structured, DTYPE)
-        return np.dtype(dtype) if isinstance(dtype, str) else self.structured[dtype][0]
+        return (np.dtype(dtype), 0, 0) if isinstance(dtype, str) else self.structured[dtype]
 
     def take(self, number, dtype, shape):  # note that a node names a tensor: of the type that carries its dtype
         need(number < len(self.tensors), "tensor-missing", number not in self.taken, "tensor-shared")
         self.taken.add(number)
-        (word, dims, _), form = self.tensors[number], self.dtype(dtype)
+        (word, dims, _), form = self.tensors[number], self.dtype(dtype)[0]
         kind, width, tail = form.kind, form.itemsize, []
         wanted = "BOOL" if kind == "b" else f"{'I' if kind in 'mM' else kind.upper()}{8 * width}"
         if form.str[0] == ">" or kind in "SUV":
@@ -146,7 +153,7 @@ class Tree:
     def check(self, node):  # the rules of one node that its schema cannot say: text, columns, arrays
         match node:
             case ["bytes" | "bytearray" | "utf16" as kind, text]:
-                lone = kind != "utf16" or re.search("[\ud800-\udfff]", value(node))
+                lone = kind != "utf16" or any("\ud800" <= each <= "\udfff" for each in value(node))
                 need(lone and b64encode(b64decode(text)).decode() == text, ODD)
             case ["deque", items, int(longest)]:
                 need(len(items) <= longest, INVALID)
@@ -160,10 +167,10 @@ class Tree:
             case ["object-array", shape, *_]:
                 self.count(shape, 8)
             case ["scalar", dtype, digits]:
-                need(len(digits) == 2 * self.dtype(dtype).itemsize, "number-invalid")
+                need(len(digits) == 2 * self.dtype(dtype)[0].itemsize, "number-invalid")
             case ["array", dtype, shape, order, tensor]:
-                item, axes = self.dtype(dtype).itemsize, [int(each) for each in order.split("r")[1:]]
-                size, inner = self.count(shape, item), self.structured.get(dtype, (0, 0, 0))[2]
+                (form, _, inner), axes = self.dtype(dtype), [int(each) for each in order.split("r")[1:]]
+                size = self.count(shape, item := form.itemsize)
                 sound = len(shape) + inner <= self.limits["tensor_rank"] and (item or size <= self.limits["nodes"])
                 need(sound, "shape-invalid", tensor is not None or not size * item, "tensor-missing")
                 need(tensor is None or size * item, "tensor-mismatch")
@@ -171,28 +178,6 @@ class Tree:
                 need(sound and (not axes if tensor is None else order[0] == "C" or len(shape) > 1), ODD)
                 if tensor is not None:
                     self.take(tensor, dtype, shape if order[0] == "C" else shape[::-1])
-
-    def check_columns(self, node):  # columns stand in maps and object arrays, and have their lengths
-        columns = [self.nodes[at] for at in node[2:] if node[0] in ("map", "object-array") and isinstance(at, int)]
-        need(all(each[0] in ("strings", "numbers") for each in columns), INVALID)
-        need(node[0] != "map" or len(self.items(columns[0])) == len(self.items(columns[1])), INVALID)
-        need(node[0] != "object-array" or math.prod(node[1]) == len(self.items(node)), "tensor-mismatch")
-
-    def check_keys(self, node):  # keys and elements of sets are scalars or flat tuples of scalars, in order, and differ
-        if node[0] == "map":
-            found = [value(key) for key in self.items(self.nodes[node[2]])]
-        else:
-            pairs = node[-1] if node[0] in MAPPINGS else [[at] for at in node[1]] if node[0] in SETS else []
-            keys = [self.nodes[key] for key, *_ in pairs]
-            keys = [["tuple", [self.nodes[part] for part in key[1]]] if key[0] == "tuple" else key for key in keys]
-            for part in chain(*(key[1] if key[0] == "tuple" else [key] for key in keys)):
-                opaque = part[0] == "scalar" and (isinstance(part[1], int) or part[1][1] == "V")
-                large = part[0] == "int" and not -(2**63) <= int(part[1]) < 2**64
-                need(part[0] in SCALARS and not opaque and not large, "key-invalid")
-            need(node[0] not in SETS or all(one < other for one, other in pairwise(map(encode, keys))), ODD)
-            found = [tuple(map(self.identity, key[1])) if key[0] == "tuple" else self.identity(key) for key in keys]
-            need(max(Counter(map(hash, found)).values(), default=0) <= 64, "key-invalid")
-        need(len(set(found)) == len(found), "key-duplicate")
 
     def items(self, node):  # the nodes that stand in a collection or column; None where a node is neither
         if node[0] in ("strings", "numbers"):
@@ -209,10 +194,10 @@ class Tree:
             return node
         dtype, shape, order, tensor = node[1:] if node[0] == "array" else (node[3], None, "C", node[4])
         _, dims, data = (None, shape, None) if tensor is None else self.tensors[tensor]
-        found = np.ndarray(dims if shape is None else shape, self.dtype(dtype), data or None, order=order[0])
+        found = np.ndarray(dims if shape is None else shape, self.dtype(dtype)[0], data or None, order=order[0])
         return np.flip(found, [int(axis) for axis in order.split("r")[1:]])
 
     def identity(self, node):  # equal for equal keys: numbers are themselves, texts their UTF-16, all else its spelling
         found = value(node)
-        text = found.encode("utf-16-le", "surrogatepass") if isinstance(found, str) else encode(node).decode()
+        text = found.encode("utf-16-le", "surrogatepass") if isinstance(found, str) else encode(node)
         return frozenset([text]) if found is None or isinstance(found, str) or found != found else found

@@ -1,22 +1,20 @@
 """Step 6, vocabulary.md: names, attributes, kinds and cycles, decided from the table; then the rules of values."""
 
 import ast
-import json
 import math
-import operator
 import re
+from collections import namedtuple
 from itertools import pairwise, zip_longest
+from operator import add, eq, ge, gt, le, lt, mul, ne, sub
 
 import numpy as np
 
-from spec.reference.form import SPEC, encode, need
-from spec.reference.patterns import is_tame
+from spec.reference.form import FILES, encode, need
 from spec.reference.tree import MAPPINGS, Tree, value
 
-FILES = [json.loads(path.read_text("utf-8")) for path in SPEC.glob("vocabulary/*.json")]
 ENTRIES = {name: {"named": file["constraints"], **each} for file in FILES for name, each in file["types"].items()}
 FUNCTIONS = {name: each["group"] for file in FILES for name, each in file["functions"].items()}
-LINKS = {name for file in FILES for name in file["links"]}
+LINKS, BOUNDS = {name for file in FILES for name in file["links"]}, {"min": ge, "max": le, "below": lt}
 BUILT_IN = {"natural": {"is": "int", "min": 0}, "positive": {"is": "int", "min": 1}}
 COUNTED, LISTS = {"object-array", "deque", "default-dict"}, ("list", "tuple", "strings", "numbers")
 CONTAINERS = COUNTED | {"list", "tuple", "dict", "ordered-dict"}
@@ -25,12 +23,86 @@ HUGE, MISSING, KIND = 2**62, "attribute-missing", "kind-mismatch"
 STRING, SHAPE, RANGE = "string-not-allowed", "shape-mismatch", "value-out-of-range"
 CODES = {"holds": "value-mismatch", "shape": SHAPE, "within": "index-out-of-range", "finite": "not-finite", "is": KIND}
 CODES |= {"increasing": "not-increasing", "binary-tree": "child-not-greater", "distinct": "not-distinct"}
-SIGNS = {ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.LtE: operator.le, ast.Lt: operator.lt, ast.GtE: operator.ge}
-SIGNS |= {ast.Gt: operator.gt, ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
-SIGNS |= {ast.FloorDiv: lambda one, other: one // other if other else 0}
+SIGNS = {ast.Eq: eq, ast.NotEq: ne, ast.LtE: le, ast.Lt: lt, ast.GtE: ge, ast.Gt: gt, ast.Add: add, ast.Sub: sub}
+SIGNS |= {ast.Mult: mul, ast.FloorDiv: lambda one, other: one // other if other else 0}
 SIGNS |= {"pow2": lambda one, _: 0 if one < 0 else 2 ** min(one, 62)}  # and 200 over 100 is beyond that already
 SIGNS |= {"choose": lambda one, other: math.comb(one, min(other, one - other, 100)) if 0 <= other <= one else 0}
-BOUNDS = {"min": operator.ge, "max": operator.le, "below": operator.lt}
+ASCII, MARKS = frozenset(map(chr, range(128))), frozenset({"letter", "digit", "space", "rest"})
+SETS = {"d": frozenset("0123456789") | {"digit"}, "s": frozenset(" \t\n\r\f\v\x1c\x1d\x1e\x1f") | {"space"}}
+SETS["w"] = frozenset(each for each in ASCII if each.isalnum() or each == "_") | {"letter", "digit"}
+SETS |= {name.upper(): (ASCII | MARKS) - held for name, held in SETS.items()}
+SETS |= {name: frozenset(held) for name, held in zip("ntrfva", "\n\t\r\f\v\a", strict=True)}
+TOKEN = re.compile(
+    r"(?s)(?P<open>\((?:\?:|\?P<[A-Za-z_]\w{0,63}>|(?!\?)))|(?P<mark>[|^$]|\\[bBAZ])|"
+    r"(?P<atom>\)|\[\^?\]?(?:\\.|[^\]\\])*\]|\\.|[^*+?{()|\[\\])"
+    r"(?:(?:(?P<sign>[*+?])|\{(?=,?[0-9])(?P<low>[0-9]{0,4})(?:(?P<comma>,)(?P<high>[0-9]{0,4}))?\})\??(?![*+{]))?"
+)
+Part = namedtuple("Part", "held loops ways inner low high")  # characters, loops, ways; of a group the inside; how often
+
+
+def characters(text, fold=False, alone=False):  # what a character, an escape, or (alone) a class or the dot stands for
+    if alone and text == ".":
+        held = ASCII | MARKS
+    elif alone and text[0] == "[":
+        pairs = re.findall(r"(\\.|[^\\])(?:-(\\.|[^\\]))?", text[1:-1].removeprefix("^"), re.DOTALL)
+        held = frozenset().union(*(characters(each) for pair in pairs for each in pair if each))
+        for ends in (pair for pair in pairs if pair[1]):
+            low, high = (ord(each if len(each) == 1 else "".join(characters(each))) for each in ends)
+            held |= {chr(code) for code in range(low, min(high, 127) + 1)} | (MARKS if high > 127 else set())
+    elif text[0] == "\\" and (text[1] in SETS or text[1].isalnum()):
+        held = SETS[text[1]]
+    else:
+        marks = {"digit", "letter"} if text[-1].isdigit() else {"space"} if text[-1].isspace() else {"letter", "rest"}
+        held = frozenset(text[-1] if text[-1] in ASCII else marks)
+    both = {case for each in held - MARKS for case in (each.lower(), each.upper())} if fold else set()
+    held |= both | ({"letter"} if both & set("sk") else set())
+    return (ASCII | MARKS) - (held - MARKS) if text[:2] == "[^" else held
+
+
+def is_linear(sequence):  # whether a sequence keeps rules 2, 3 and 4, inside its groups too
+    taken, overlapping, product = frozenset(), 0, 1
+    for each in sequence:
+        first, *rest = (each.inner or [[]])[0] or [each]
+        fixed = all(one.low == one.high and not one.inner for one in [first, *rest] if one is not each)
+        separate = first[3:] == ([], 1, 1) and not any(one.held & first.held for one in rest)
+        sound = each.high <= 1 or not each.inner or (len(each.inner) == 1 and (fixed or separate))
+        if not (sound and all(map(is_linear, each.inner))):
+            return False
+        if each.loops or each.ways > 1:
+            again, taken = bool(taken & each.held), taken | each.held
+            overlapping, product = overlapping + (again and each.loops > 0), product * each.ways**again
+        elif each.low and not each.held & taken:
+            taken = frozenset()
+    return overlapping <= 1 and product <= 64
+
+
+def is_tame(text):  # whether a pattern is in the grammar, keeps the rules, and is one that Python's `re` reads
+    flags, groups = re.match(r"(\(\?[aimsu]+\))?", text)[0], [[[]]]
+    tokens = [*TOKEN.finditer(text, len(flags))]  # in the numbers below, 1001 stands for endless
+    try:
+        re.compile(text)
+        for token in tokens:
+            low, high = token["low"], token["high"]
+            if token["open"] or token["mark"] == "|":
+                (groups if token["open"] else groups[-1]).append([[]] if token["open"] else [])
+            elif token["atom"]:
+                inner = groups.pop() if token["atom"] == ")" else []
+                low, high = (1, 1) if low is None else (int(low or 0), int(high or (1001 if token["comma"] else low)))
+                low, high = {"*": (0, 1001), "+": (1, 1001), "?": (0, 1)}.get(token["sign"], (low, high))
+                parts = [each for parts in inner for each in parts]
+                held = [each.held for each in parts] if inner else [characters(token["atom"], "i" in flags, alone=True)]
+                size, held = sum(map(len, held)), frozenset().union(*held)
+                single = all(len(parts) == 1 and parts[0][3:] == ([], 1, 1) for parts in inner)
+                inner = [] if single and size == len(held) else inner
+                ways = sum(min(65, math.prod(each.ways for each in parts)) for parts in inner) or 1
+                ways, loops = min(65, ways * (1 if high > 8 else high - low + 1)), sum(each.loops for each in parts)
+                groups[-1][-1].append(Part(held, loops + (high > 8), ways, inner, low, high))
+            if len(groups) > 17 or int(token["low"] or 0) > 1000 or int(token["high"] or 0) > 1000:
+                return False
+    except (ValueError, LookupError, TypeError, OverflowError, re.error):
+        return False
+    whole = len(groups) == 1 and flags + "".join(token[0] for token in tokens) == text
+    return whole and sum(each.loops for parts in groups[0] for each in parts) <= 8 and all(map(is_linear, groups[0]))
 
 
 class Audit(Tree):
@@ -58,15 +130,39 @@ class Audit(Tree):
                 case ["custom" | "custom-type" | "custom-function", name, *attrs]:
                     private = any(key.startswith("__") for each in attrs for key in each)
                     need(name in allow, "name-not-allowed", not private, "attribute-unknown")
-        self.check_graphs()
-        for node in self.nodes:
+        # What would unfold to too much, nest too deep, or not exist before its parts do.
+        size = dict.fromkeys(graph := self.graph(CONTAINERS | {"object", "custom"}), 0)
+        for at in self.walk(reversed(graph), graph):
+            size[at] = 1 + sum(size[child] for child in graph[at])
+            need(size[at] <= self.limits["unfolded_objects"], "limit-unfolded-objects")
+        graph, counted, before, nodes = self.graph(CONTAINERS), set(self.graph(COUNTED)), None, self.nodes
+        need(not self.core(graph) & counted, "limit-nesting")
+        depth, order = dict.fromkeys(graph, 0), [*self.walk(graph, graph)]
+        while before != depth:
+            before = dict(depth)
+            for at in order:
+                depth[at] = (at in counted) + max((depth[child] for child in graph[at]), default=0)
+        need(max(depth.values(), default=0) <= self.limits["nesting"], "limit-nesting")
+        every, objects, chain = self.graph({node[0] for node in self.nodes}), self.graph({"object"}), {}
+        special = {at for at in objects if ENTRIES[self.nodes[at][1]].get("state", "dict") != "dict"}
+        need(not any(at in self.walk(every[at], every) for at in special & self.core(every)), "tree-cycle")
+        for at, (_, name, attrs) in ((at, self.nodes[at]) for at in objects):
+            keys = set(ENTRIES[name].get("chains", ())) & set(attrs)
+            chain |= {(at, name, key): (attrs[key], name, key) for key in keys}
+        chain = {link: [other] * (other in chain) for link, other in chain.items()}
+        fixed = self.graph({"tuple", "frozenset", "slice", "map"}, special)
+        need(not self.core(fixed) and not self.core(chain), "tree-cycle")
+        for node in self.nodes:  # text is Unicode and bools are 0 or 1, wherever they stand
             scalar = node[0] == "scalar" and node[2]
-            found = np.frombuffer(bytes.fromhex(node[2]), self.dtype(node[1])) if scalar else self.array(node)
-            if isinstance(found, np.ndarray):
-                self.check_text(found)
-        for node in self.nodes:
-            self.node = node
-            for rule in ENTRIES[node[1]].get("rules", ()) if node[0] == "object" else ():
+            found = [np.frombuffer(bytes.fromhex(node[2]), self.dtype(node[1])[0]) if scalar else self.array(node)]
+            while found and isinstance(each := found.pop(), np.ndarray):
+                found += [each[name] for name in reversed(each.dtype.names or ())]
+                if each.size and each.dtype.kind == "U" and each.dtype.itemsize:
+                    codes = np.ascontiguousarray(each).reshape(-1).view(each.dtype.byteorder.replace("=", "<") + "u4")
+                    need(codes.max() <= 0x10FFFF, "text-invalid")
+                need(each.dtype.kind != "b" or not each.size or each.view("u1").max() <= 1, "bool-invalid")
+        for self.node in nodes:
+            for rule in ENTRIES[self.node[1]].get("rules", ()) if self.node[0] == "object" else ():
                 if all(map(self.agrees, rule.get("when", ()))) and not any(map(self.agrees, rule.get("unless", ()))):
                     need(self.keeps(rule), rule.get("code", CODES[rule["rule"]]))
 
@@ -102,9 +198,8 @@ class Audit(Tree):
                 fields = isinstance(dtype, int) and [[key, of, *dims] for key, of, _, dims in self.nodes[dtype][1]]
                 names = {dtype, dtype[1]} if isinstance(dtype, str) else {"V"}
                 good = rule["fields"] == fields if "fields" in rule else names & set(rule.get("dtype", names))
-                if not good or ("items" in rule and kind == "array"):
-                    return "dtype-mismatch"
-                found = "items" in rule and self.fault(rule["items"], *self.items(node))
+                found = "dtype-mismatch" if not good or ("items" in rule and kind == "array") else ""
+                found = found or ("items" in rule and self.fault(rule["items"], *self.items(node)))
                 return found or ("" if len(shape) in rule.get("rank", [len(shape)]) else SHAPE)
             case "list" if kind in LISTS:
                 number = len(items := self.items(node))
@@ -126,29 +221,6 @@ class Audit(Tree):
     def graph(self, kinds, more=()):  # which nodes refer to which, among those of some kinds, and some more
         inside = {at for at, node in enumerate(self.nodes) if node[0] in kinds} | set(more)
         return {at: [child for child in self.children[at] if child in inside] for at in sorted(inside)}
-
-    def check_graphs(self):  # what would unfold to too much, nest too deep, or not exist before its parts do
-        size = dict.fromkeys(graph := self.graph(CONTAINERS | {"object", "custom"}), 0)
-        for at in self.walk(reversed(graph), graph):
-            size[at] = 1 + sum(size[child] for child in graph[at])
-            need(size[at] <= self.limits["unfolded_objects"], "limit-unfolded-objects")
-        graph, counted, before = self.graph(CONTAINERS), set(self.graph(COUNTED)), None
-        need(not self.core(graph) & counted, "limit-nesting")
-        depth, order = dict.fromkeys(graph, 0), [*self.walk(graph, graph)]
-        while before != depth:
-            before = dict(depth)
-            for at in order:
-                depth[at] = (at in counted) + max((depth[child] for child in graph[at]), default=0)
-        need(max(depth.values(), default=0) <= self.limits["nesting"], "limit-nesting")
-        every, objects, chain = self.graph({node[0] for node in self.nodes}), self.graph({"object"}), {}
-        special = {at for at in objects if ENTRIES[self.nodes[at][1]].get("state", "dict") != "dict"}
-        need(not any(at in self.walk(every[at], every) for at in special & self.core(every)), "tree-cycle")
-        for at, (_, name, attrs) in ((at, self.nodes[at]) for at in objects):
-            keys = set(ENTRIES[name].get("chains", ())) & set(attrs)
-            chain |= {(at, name, key): (attrs[key], name, key) for key in keys}
-        chain = {link: [other] * (other in chain) for link, other in chain.items()}
-        fixed = self.graph({"tuple", "frozenset", "slice", "map"}, special)
-        need(not self.core(fixed) and not self.core(chain), "tree-cycle")
 
     def follow(self, path, strict=True):  # the nodes and arrays at a path
         found = [self.node]
@@ -199,7 +271,7 @@ class Audit(Tree):
         if isinstance(item, np.ndarray):
             return need(item.dtype.kind in "biufUS", KIND) or item.reshape(-1).tolist()
         if item[0] not in ("list", "tuple", "object-array", "strings"):
-            return [value(item) if isinstance(value(item), int | float | str) else encode(item)]
+            return [value(item) if isinstance(value(item), int | float | str) else (encode(item),)]
         need(item[0] == "strings" or (len(inside) < 16 and all(each is not item for each in inside)), KIND)
         return [found for each in self.items(item) for found in self.hashable(each, (*inside, item))]
 
@@ -207,18 +279,16 @@ class Audit(Tree):
         item = self.array(item)
         if not isinstance(item, np.ndarray):
             return [] if item[0] in ("strings", "object-array") else self.elements(item)
-        time = item.dtype.kind in "mM"
-        found = (item.astype("i8") if time else item).reshape(-1).tolist() if item.dtype.kind in "biufmM" else []
-        while found and (found[-1] != found[-1] or (time and found[-1] == -(2**63))):
-            found.pop()
-        return found
+        found = item.reshape(-1) if item.dtype.kind in "biufmM" else item[:0].reshape(-1)
+        while found.size and found[-1] != found[-1]:
+            found = found[:-1]
+        return (found.astype("i8") if found.dtype.kind in "mM" else found).tolist()
 
     def one(self, text):
         return need(len(found := self.term(text)) == 1, KIND) or found[0]
 
     def term(self, term):  # the numbers that a term stands for, or the truths of a comparison
-        parsed = isinstance(term, ast.AST)
-        term = term if parsed else ast.parse(str(term).replace("[*]", "[:]"), mode="eval").body
+        term = term if isinstance(term, ast.AST) else ast.parse(str(term).replace("[*]", "[:]"), mode="eval").body
         match term:
             case ast.Constant() | ast.UnaryOp():
                 return [ast.literal_eval(term)]
@@ -259,9 +329,11 @@ class Audit(Tree):
         return equal and (kind == "none") == (word is None) if words else kind != "none"
 
     def keeps(self, rule):  # whether the object keeps a rule
-        path, strict = rule.get("of", rule.get("left", "")), rule.get("strict")
+        path, kind, loose = rule.get("of", rule.get("left")), rule["rule"], rule.get("loose")
         items = self.follow(path) if path else []
-        match rule["rule"]:
+        numbers = [] if loose or kind in ("shape", "is", "distinct") else items
+        found = [each for item in numbers for each in self.elements(item)]
+        match kind:
             case "holds":
                 return all(self.term(rule["that"]))
             case "shape":
@@ -273,15 +345,13 @@ class Audit(Tree):
                 return all(each[0] in rule.get("kinds", ()) or each[1] in names.get(each[0], ()) for each in items)
             case "distinct":
                 return len(set(found := [each for item in items for each in self.hashable(item)])) == len(found)
-            case "increasing" if rule.get("loose"):
-                return all(self.is_increasing(self.sortable(item), strict) for item in items)
-        found = [each for item in items for each in self.elements(item)]
-        match rule["rule"]:
             case "finite":
                 return all(map(math.isfinite, found))
             case "increasing":
                 first, last = ([self.one(rule[end])] if end in rule else None for end in ("first", "last"))
-                return first in (None, found[:1]) and last in (None, found[-1:]) and self.is_increasing(found, strict)
+                pairs = [pair for run in (map(self.sortable, items) if loose else [found]) for pair in pairwise(run)]
+                sound = all(one < other or (one == other and not rule.get("strict")) for one, other in pairs)
+                return sound and first in (None, found[:1]) and last in (None, found[-1:])
             case "within":
                 chosen = self.term("{} {} {}".format(*rule["where"])) if "where" in rule else [True] * len(found)
                 start, also = max(0, self.one(rule.get("start", 0))), rule.get("also", ())
@@ -310,23 +380,13 @@ class Audit(Tree):
                 seen.add(at)
                 stack += [(at, True), *((child, False) for child in reversed(following[at]))]
 
-    def core(self, graph):  # the nodes on and between cycles: what is left without the ends of both sides
-        left, before = set(graph), None
-        while left != before:
-            before, reached = left, {child for at in left for child in graph[at]}
-            left = {at for at in left & reached if any(child in left for child in graph[at])}
-        return left
-
-    def check_text(self, array):  # text is Unicode and bools are 0 or 1, wherever they stand
-        for name in array.dtype.names or ():
-            self.check_text(array[name])
-        if array.size and array.dtype.kind == "U" and array.dtype.itemsize:
-            codes = np.ascontiguousarray(array).reshape(-1).view(array.dtype.byteorder.replace("=", "<") + "u4")
-            need(codes.max() <= 0x10FFFF, "text-invalid")
-        need(array.dtype.kind != "b" or not array.size or array.view("u1").max() <= 1, "bool-invalid")
+    def core(self, graph):  # the nodes on and between cycles: those from which neither way leads to ends only
+        above, ends = {at: [] for at in graph}, set()
+        for child, at in ((child, below) for below in graph for child in graph[below]):
+            above[child].append(at)
+        for at, links in ((each, way) for way in (graph, above) for each in self.walk(way, way)):
+            ends |= {at} if ends.issuperset(links[at]) else set()
+        return set(graph) - ends
 
     def saturated(self, number):  # within +-2^62; one that is NaN or infinite is the lowest
         return max(-HUGE, min(HUGE, int(number))) if math.isfinite(number) else -HUGE
-
-    def is_increasing(self, found, strict):
-        return all(one < other or (one == other and not strict) for one, other in pairwise(found))

@@ -11,7 +11,7 @@ import pytest
 
 from amber.policy import Policy
 from amber.vocabulary.patterns import refusal
-from spec.reference.patterns import is_tame
+from spec.reference.vocabulary import is_tame
 from tests.differential.readers import agree, package, reference
 from tools.vectors.artifact import Draft
 
