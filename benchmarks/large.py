@@ -13,12 +13,11 @@ import pickle
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import ROOT, Times, stolen
+from benchmarks.measure import ROOT, Times
 from benchmarks.worker import timed
 
 PIECE = 64 * 1024 * 1024
@@ -159,13 +158,11 @@ def main(what: str, model: str, small: str, target: str) -> None:
     amber.load(small)
     str(amber.inspect(small))
     action = _operation(what, Path(model), Path(target))
-    began, steal = time.perf_counter(), stolen()
     results: list[Any] = []
     with _Watch() as watch:
         reply = timed(lambda: results.append(action()))
     reply["cases"] = getattr(results[0], "seconds", {}).get("cases", 0.0)
     reply["growth"] = watch.most - watch.before
-    reply["steal"] = (stolen() - steal) / (time.perf_counter() - began)
     print(json.dumps(reply))
 
 

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from benchmarks.formats import FORMATS, Format
 from benchmarks.subjects import Subject
+from benchmarks.worker import digest
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_ROWS = 1000  # what Amber may choose its cases from
@@ -114,8 +115,6 @@ def measure(subject: Subject, folder: Path, rounds: int) -> dict[str, Result]:
     held.write_bytes(pickle.dumps((subject.model, subject.sample[:SAMPLE_ROWS]), protocol=5))
     rows.write_bytes(pickle.dumps(subject.sample[:200], protocol=5))
     row.write_bytes(pickle.dumps(subject.sample[:1], protocol=5))
-    from benchmarks.worker import digest
-
     expected = digest(subject.model.predict(subject.sample[:200]))
     with _workers() as workers:
         for name, result in results.items():

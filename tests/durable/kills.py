@@ -12,6 +12,7 @@ import signal
 import sys
 import traceback
 from collections import Counter as Tally
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.durable import faults
@@ -20,20 +21,29 @@ from tests.durable.scenarios import ALL, Scenario, leftovers, outcomes, state
 FAULTS = {"before": faults.kill, "half": faults.kill_half_way}
 
 
-def in_child(scenario: Scenario, place: Path, at: int, fault: faults.Fault) -> int:
-    """Run the call in a forked child with a kill at call number `at`; return its wait status."""
+def forked(work: Callable[[], None]) -> int:
+    """Run `work` in a forked child that ends with 0, or with 1 where it raised; return the child's process id."""
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
-            with faults.installed(faults.Counter(place, at, fault)):
-                scenario.act(place)
+            work()
             code = 0
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(code)
-    return os.waitpid(pid, 0)[1]
+    return pid
+
+
+def in_child(scenario: Scenario, place: Path, at: int, fault: faults.Fault) -> int:
+    """Run the call in a forked child with a kill at call number `at`; return its wait status."""
+
+    def work() -> None:
+        with faults.installed(faults.Counter(place, at, fault)):
+            scenario.act(place)
+
+    return os.waitpid(forked(work), 0)[1]
 
 
 def judged(name: str, root: Path, place: Path) -> str:

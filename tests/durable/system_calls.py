@@ -16,11 +16,10 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 from collections import Counter as Tally
 from pathlib import Path
 
-from tests.durable.kills import judged
+from tests.durable.kills import forked, judged
 from tests.durable.scenarios import ALL, Scenario, outcomes
 
 STRACE = ("strace", "-f", "-qq", "-s", "4096")
@@ -54,19 +53,14 @@ def traced_once(scenario: Scenario, place: Path, *options: str) -> int:
         PermissionError: strace may not attach.
     """
     wait, go = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_ulong(_ANY), 0, 0, 0)
-            os.close(go)
-            os.read(wait, 1)
-            scenario.act(place)
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
+
+    def work() -> None:
+        ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_ulong(_ANY), 0, 0, 0)
+        os.close(go)
+        os.read(wait, 1)
+        scenario.act(place)
+
+    pid = forked(work)
     os.close(wait)
     with subprocess.Popen([*STRACE, "-p", str(pid), *options], stderr=subprocess.PIPE) as tracer:
         try:

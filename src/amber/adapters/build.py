@@ -15,7 +15,6 @@ import sys
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
 from functools import reduce
-from importlib import metadata
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -372,6 +371,8 @@ class _Builder:
 
 def _installed(library: str) -> str:
     """A library and its version here, for messages."""
+    from importlib import metadata  # slow to import, and needed for a refusal only
+
     try:
         return f"{library} {metadata.version(library)}"
     except metadata.PackageNotFoundError:

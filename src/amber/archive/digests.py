@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from blake3 import blake3
 
@@ -16,9 +17,23 @@ from amber.archive import names
 from amber.errors import FormatError
 
 Buffer = bytes | bytearray | memoryview
+Result = TypeVar("Result")
 
 # Below this a second thread costs more than it saves (bytes).
 _MANY_THREADS = 2 * 1024 * 1024
+
+
+_MOST = 8  # threads of a hash in a forked child; memory is the narrower road from here on
+_in_forked_child = False
+
+
+def _forked() -> None:
+    global _in_forked_child
+    _in_forked_child = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def blake3_hex(parts: Sequence[Buffer]) -> str:
@@ -41,19 +56,6 @@ def _hashing() -> int:
     return min(_MOST, os.cpu_count() or 1) if _in_forked_child else blake3.AUTO
 
 
-_MOST = 8  # memory is the narrower road from here on
-_in_forked_child = False
-
-
-def _forked() -> None:
-    global _in_forked_child
-    _in_forked_child = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
-
-
 def check_digests(expected: Mapping[str, str], members: Mapping[str, memoryview]) -> None:
     """Compare the BLAKE3 digests of members with the listed ones (64 hex characters, by name).
 
@@ -68,6 +70,13 @@ def check_digests(expected: Mapping[str, str], members: Mapping[str, memoryview]
                 where=name,
                 hint="fetch the file again",
             )
+
+
+def of_each(work: Callable[[Sequence[Buffer]], Result], payloads: Sequence[Sequence[Buffer]]) -> list[Result]:
+    """Return `work(parts)` for the parts of each member, in threads where there are bytes enough for them to pay."""
+    if sum(len(part) for parts in payloads for part in parts) < _MANY_THREADS:
+        return list(map(work, payloads))
+    return threads.each(work, payloads)
 
 
 def sha256(parts: Sequence[Buffer]) -> bytes:
@@ -86,9 +95,5 @@ def artifact_id(members: Mapping[str, Sequence[Buffer]]) -> str:
     holds no names.
     """
     covered = sorted(name for name in members if not names.is_signature(name))
-    payloads = [members[name] for name in covered]
-    if sum(len(part) for parts in payloads for part in parts) < _MANY_THREADS:
-        digests = list(map(sha256, payloads))
-    else:
-        digests = threads.each(sha256, payloads)
+    digests = of_each(sha256, [members[name] for name in covered])
     return hashlib.sha256(b"".join(digests)).hexdigest()

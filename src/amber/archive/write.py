@@ -10,17 +10,15 @@ import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from amber import threads
 from amber.archive import names
 from amber.archive.container import Entry, frame
-from amber.archive.digests import Buffer
+from amber.archive.digests import Buffer, of_each
 from amber.archive.temporary import CREATE, NOFOLLOW, clean_leftovers, put_file, put_folder, sync_folder
 from amber.errors import SourceError, UsageError
 from amber.limits import DEFAULT
 
 Members = Mapping[str, Sequence[Buffer]]
 
-_MANY_THREADS = 1024 * 1024  # below this a second thread costs more than it saves (bytes)
 _MAX_VECTOR = 512  # buffers per system call; POSIX systems allow 1024
 _MAX_WRITE = 1 << 30  # bytes per system call
 _HINTS = {
@@ -41,10 +39,7 @@ def layout(members: Members) -> tuple[list[Buffer], int]:
     order = names.ordered(members)
     names.check_names(order, DEFAULT)
     payloads = [members[name] for name in order]
-    if sum(len(part) for parts in payloads for part in parts) < _MANY_THREADS:
-        crcs = [_crc(parts) for parts in payloads]
-    else:
-        crcs = threads.each(_crc, payloads)
+    crcs = of_each(_crc, payloads)
     entries = [Entry(name, sum(map(len, parts)), crc) for name, parts, crc in zip(order, payloads, crcs, strict=True)]
     form = frame(entries)
     pieces: list[Buffer] = []

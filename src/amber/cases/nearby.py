@@ -13,7 +13,7 @@ import numpy as np
 from amber.cases import rows
 from amber.cases.anatomy import Chain, decides_exactly
 from amber.cases.corners import Corners, worth_of
-from amber.cases.thresholds import FlatTree, flat_trees, passing, through
+from amber.cases.thresholds import FlatTree, flat_trees, through, visited
 
 _AWAY = 1e-6  # of the size of the feature
 _ROUNDS = 4  # of Newton's method; an affine way needs one
@@ -66,7 +66,7 @@ def _made(chain: Chain, X: Any, number: int) -> Corners | None:
                 place = place - (seen - threshold - sign * _AWAY * size) / slope
         for k, one in enumerate(picked):
             stands = _AWAY / 2 < sign * (seen[k] - threshold[k]) / size[k] < 2 * _AWAY
-            if stands and passing(trees[one.tree], reached[k : k + 1], np.array([one.node]))[0]:
+            if stands and one.node in visited(trees[one.tree], reached[k : k + 1]):
                 edits.append((len(kept), *cells[k][1:]))
                 pairs.append((len(kept), 2 * k + side))
                 kept.append(one.row)
@@ -100,10 +100,10 @@ def _picked(trees: list[FlatTree], Z: Any, number: int) -> list[_Picked]:
     found: list[_Picked] = []
     each = max(4, number // max(len(trees), 1))
     for k, tree in enumerate(trees):
-        worth = worth_of(tree, Z)
+        worth, met = worth_of(tree, Z), visited(tree, Z)
         for node in np.argsort(-worth, kind="stable")[:each].tolist():
-            here: Any = np.flatnonzero(passing(tree, Z, np.full(len(Z), node))) if worth[node] > 0 else []
-            if len(here):
+            here = met.get(node, []) if worth[node] > 0 else []
+            if here:
                 away = np.abs(Z[here, tree.feature[node]] - tree.threshold[node])
-                found.append(_Picked(k, node, int(here[np.argmin(away)]), float(worth[node])))
+                found.append(_Picked(k, node, here[int(np.argmin(away))], float(worth[node])))
     return sorted(found, key=lambda one: -one.worth)[:number]

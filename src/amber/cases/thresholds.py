@@ -119,7 +119,7 @@ def _picked(chain: Chain, Z: Any) -> list[Split]:
     each = max(1, MAX_THRESHOLDS // max(len(trees), 1))
     ranked: list[tuple[int, int, Split]] = []
     for number, tree in enumerate(trees):
-        met = _visited(tree, Z)
+        met = visited(tree, Z)
         order = sorted(met, key=lambda node: (-len(met[node]), node))
         for rank, node in enumerate(order[:each]):
             feature, threshold = int(tree.feature[node]), float(tree.threshold[node])
@@ -134,55 +134,34 @@ def _picked(chain: Chain, Z: Any) -> list[Split]:
 
 def leaves(tree: FlatTree, Z: Any) -> Any:
     """Return the leaf that each row gets to."""
-    seen = Z.astype(np.float32).astype(np.float64) if tree.cast else Z
     nodes = np.zeros(len(Z), dtype=np.int64)
+    for _ in _descended(tree, Z, nodes):
+        pass
+    return nodes
+
+
+def visited(tree: FlatTree, Z: Any) -> dict[int, list[int]]:
+    """Return the rows that get to each inner node, ascending; nodes that none gets to are left out."""
+    met: dict[int, list[int]] = {}
+    for active, here in _descended(tree, Z, np.zeros(len(Z), dtype=np.int64)):
+        for row, node in zip(active.tolist(), here.tolist(), strict=True):
+            met.setdefault(node, []).append(row)
+    return met
+
+
+def _descended(tree: FlatTree, Z: Any, nodes: Any) -> Iterator[tuple[Any, Any]]:
+    """Move each row in `nodes` down to its leaf; yield for each level the rows at inner nodes, and these nodes."""
+    seen = Z.astype(np.float32).astype(np.float64) if tree.cast else Z
     active = np.arange(len(Z))
     for _ in range(_MAX_DEPTH):
         active = active[tree.feature[nodes[active]] >= 0]
         if not len(active):
-            break
-        nodes[active] = _next(tree, seen, active, nodes[active])
-    return nodes
-
-
-def passing(tree: FlatTree, Z: Any, wanted: Any) -> Any:
-    """Return whether each row gets to the node that is named for it."""
-    seen = Z.astype(np.float32).astype(np.float64) if tree.cast else Z
-    nodes = np.zeros(len(Z), dtype=np.int64)
-    found = nodes == wanted
-    active = np.arange(len(Z))
-    for _ in range(_MAX_DEPTH):
-        active = active[(tree.feature[nodes[active]] >= 0) & ~found[active]]
-        if not len(active):
-            break
-        nodes[active] = _next(tree, seen, active, nodes[active])
-        found |= nodes == wanted
-    return found
-
-
-def _next(tree: FlatTree, seen: Any, chosen: Any, here: Any) -> Any:
-    """The child that each chosen row goes to."""
-    values = seen[chosen, np.minimum(tree.feature[here], seen.shape[1] - 1)]
-    left = np.where(np.isnan(values), tree.missing_left[here], values <= tree.threshold[here])
-    return np.where(left, tree.left[here], tree.right[here])
-
-
-def _visited(tree: FlatTree, Z: Any) -> dict[int, list[int]]:
-    """The rows that get to each inner node."""
-    seen = Z.astype(np.float32).astype(np.float64) if tree.cast else Z
-    nodes = np.zeros(len(Z), dtype=np.int64)
-    active = np.arange(len(Z))
-    met: dict[int, list[int]] = {}
-    for _ in range(_MAX_DEPTH):
+            return
         here = nodes[active]
-        inner = tree.feature[here] >= 0
-        active, here = active[inner], here[inner]
-        if not len(active):
-            break
-        for row, node in zip(active.tolist(), here.tolist(), strict=True):
-            met.setdefault(node, []).append(row)
-        nodes[active] = _next(tree, seen, active, here)
-    return met
+        yield active, here
+        values = seen[active, np.minimum(tree.feature[here], seen.shape[1] - 1)]
+        left = np.where(np.isnan(values), tree.missing_left[here], values <= tree.threshold[here])
+        nodes[active] = np.where(left, tree.left[here], tree.right[here])
 
 
 def _placed(chain: Chain, X: Any, splits: list[Split]) -> list[tuple[int, int, Any]]:

@@ -11,7 +11,7 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -116,9 +116,18 @@ def _attributes(node: Any) -> list[int]:
     return list(node.attrs.values())
 
 
-def has_children(node: AnyNode) -> bool:
-    """Whether `node` is of a kind that refers to others."""
-    return type(node) in _CHILDREN
+def back_targets(table: list[AnyNode], kinds: Collection[type]) -> set[int]:
+    """Return the nodes of some kinds that one of those kinds refers to although they do not stand after it.
+
+    Every cycle of such nodes has one; where there is none, a pass backwards meets each node after all it refers to.
+    """
+    return {
+        child
+        for position, node in enumerate(table)
+        if type(node) in kinds
+        for child in children(node)
+        if child <= position and type(table[child]) in kinds
+    }
 
 
 def _dtype_child(node: Any) -> tuple[int, ...]:
@@ -143,6 +152,10 @@ _CHILDREN: dict[type, Callable[[Any], list[int] | tuple[int, ...]]] = {
     nodes.Object: _attributes,
     nodes.Custom: _attributes,
 }
+
+
+# Kinds that refer to others.
+PARENTS = frozenset(_CHILDREN)
 
 
 def _check_order(tree: Tree) -> None:

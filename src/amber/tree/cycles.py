@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from amber.tree import nodes
-from amber.tree.codec import children, has_children
+from amber.tree.codec import PARENTS, back_targets, children
 from amber.tree.nodes import AnyNode, Tree
 
 # They need their parts to be made: nothing can refer to them before.
@@ -20,7 +20,7 @@ def first_unbuildable(tree: Tree, special: Callable[[nodes.Object], bool]) -> in
         special: Whether an object is rebuilt by its library's adapter from attributes that must be whole.
     """
     table = tree.nodes
-    targets = _back_targets(table)
+    targets = sorted(back_targets(table, PARENTS))
     cyclic = _components(table, targets, lambda _: True)
     if not cyclic:
         return None
@@ -32,19 +32,6 @@ def first_unbuildable(tree: Tree, special: Callable[[nodes.Object], bool]) -> in
     for component in _components(table, targets, lambda index: rigid[index]):
         return component[0]
     return None
-
-
-def _back_targets(table: list[AnyNode]) -> list[int]:
-    """Return the nodes with children that a later node, or they themselves, refer to: every cycle has one of them."""
-    return sorted(
-        {
-            child
-            for position, node in enumerate(table)
-            if has_children(node)
-            for child in children(node)
-            if child <= position and has_children(table[child])
-        }
-    )
 
 
 def _components(table: list[AnyNode], starts: list[int], inside: Callable[[int], bool]) -> list[list[int]]:

@@ -7,7 +7,7 @@ a hundred thousand of them, each inside the one before, end the process when the
 from __future__ import annotations
 
 from amber.tree import nodes
-from amber.tree.codec import children
+from amber.tree.codec import back_targets, children
 from amber.tree.nodes import AnyNode
 
 _COUNTED = frozenset((nodes.ObjectArray, nodes.Deque, nodes.DefaultDict))
@@ -22,7 +22,7 @@ def first_too_deep(table: list[AnyNode], limit: int) -> int | None:
         limit: How many of the three kinds may stand on one way, itself included.
     """
     counted = sum(type(node) in _COUNTED for node in table)
-    if not counted or (counted <= limit and not _can_be_cyclic(table)):
+    if not counted or (counted <= limit and not back_targets(table, _CONTAINERS)):
         return None
     below = {
         index: {child for child in children(node) if type(table[child]) in _CONTAINERS}
@@ -39,16 +39,6 @@ def first_too_deep(table: list[AnyNode], limit: int) -> int | None:
     if found := [index for index in cyclic if type(table[index]) in _COUNTED]:
         return min(found)
     return _deepest(table, limit, below, above, cyclic)
-
-
-def _can_be_cyclic(table: list[AnyNode]) -> bool:
-    """Whether a container refers to one that does not stand after it; every cycle has such a place."""
-    for index, node in enumerate(table):
-        if type(node) in _CONTAINERS:
-            for child in children(node):
-                if child <= index and type(table[child]) in _CONTAINERS:
-                    return True
-    return False
 
 
 def _deepest(

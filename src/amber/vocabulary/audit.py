@@ -15,7 +15,7 @@ from typing import Any
 from amber.errors import Problem
 from amber.policy import Policy
 from amber.tree import cycles, dtypes, nesting, nodes, paths
-from amber.tree.codec import children
+from amber.tree.codec import back_targets, children
 from amber.tree.nodes import AnyNode, Tree
 from amber.vocabulary import scalars
 from amber.vocabulary.entries import Entry
@@ -221,9 +221,8 @@ _WORK = frozenset(_BRANCHES)
 
 def _widest(table: list[AnyNode], limit: int) -> int | None:
     """Return a node below which more than `limit` objects stand, counted along every way; cycles count once."""
-    found = _widest_ahead(table, limit)
-    if found != _BACKWARD:
-        return found
+    if not back_targets(table, _WORK):
+        return _widest_ahead(table, limit)
     sizes: list[int | None] = [None] * len(table)
     for start in range(len(table) - 1, -1, -1):
         if sizes[start] is not None or type(table[start]) not in _WORK:
@@ -247,22 +246,14 @@ def _widest(table: list[AnyNode], limit: int) -> int | None:
     return None
 
 
-_BACKWARD = -1
-
-
 def _widest_ahead(table: list[AnyNode], limit: int) -> int | None:
-    """The same in one pass backwards, where every child stands after what refers to it; else `_BACKWARD`."""
+    """The same in one pass backwards, for a table in which every child stands after what refers to it."""
     totals = [0] * len(table)
     for index in range(len(table) - 1, -1, -1):
         if type(table[index]) in _WORK:
-            total = 1
-            for child in children(table[index]):
-                if child <= index and type(table[child]) in _WORK:
-                    return _BACKWARD
-                total += totals[child]
-            if total > limit:
+            totals[index] = 1 + sum([totals[child] for child in children(table[index])])
+            if totals[index] > limit:
                 return index
-            totals[index] = total
     return None
 
 
