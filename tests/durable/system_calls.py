@@ -28,6 +28,7 @@ _SET_PTRACER, _ANY = 0x59616D61, -1  # prctl: whoever the system's rules for deb
 _PATIENCE = 60  # seconds for strace to attach
 _SILENT = "strace did not attach: "  # on a machine under load it now and then ends like that
 _TRIES = 3
+_GO = signal.SIGUSR1
 _NEVER = ("exit_group", "exit", "rt_sigreturn")  # nothing is left to do at these
 
 
@@ -52,24 +53,29 @@ def traced_once(scenario: Scenario, place: Path, *options: str) -> int:
     Raises:
         PermissionError: strace may not attach.
     """
-    wait, go = os.pipe()
+    ready, say = os.pipe()
 
     def work() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [_GO])
         ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_ulong(_ANY), 0, 0, 0)
-        os.close(go)
-        os.read(wait, 1)
+        os.write(say, b".")
+        signal.sigwait([_GO])  # a call no write makes: whether strace sees it or not changes no count
         scenario.act(place)
 
     pid = forked(work)
-    os.close(wait)
+    os.close(say)
+    os.read(ready, 1)
+    os.close(ready)
     with subprocess.Popen([*STRACE, "-p", str(pid), *options], stderr=subprocess.PIPE) as tracer:
         try:
             wait_until_attached(pid, tracer)
         except BaseException:
             os.kill(pid, signal.SIGKILL)  # it must not start untraced
             raise
+        else:
+            os.kill(pid, signal.SIGWINCH)  # ignored, but a traced process stops at it: strace counts from here on
+            os.kill(pid, _GO)
         finally:
-            os.close(go)  # the child reads the end of the pipe and starts
             status = os.waitpid(pid, 0)[1]
     return status
 
