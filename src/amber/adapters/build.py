@@ -49,6 +49,16 @@ def build(tree: Tree, libraries: Mapping[str, str] | None = None) -> Any:
     return _Builder(tree, libraries or {}).run()
 
 
+def leaf(tree: Tree, index: int) -> Any:
+    """Return the value of a node without children (scalars, arrays, columns, dtypes) of a tree that passed the audit."""
+    node = tree.nodes[index]
+    if isinstance(node, nodes.Array) and isinstance(node.dtype, int):
+        return as_array(tree, node, numpy_dtype(tree, node.dtype))
+    if isinstance(node, nodes.Structured):
+        return numpy_dtype(tree, index)
+    return _LEAVES[type(node)](tree, node)
+
+
 class _Builder:
     def __init__(self, tree: Tree, libraries: Mapping[str, str]) -> None:
         self.tree = tree

@@ -1,0 +1,159 @@
+"""A model's tree as an ONNX graph of Amber's own: `emit(...)` -> bytes and what stands before and behind them.
+
+In: an audited tree, and the form of its request. Out: `Emitted`. Called by `models.freeze`. One file per family holds
+the emitters (`trees.py`, `linear.py` ...); `flow.py` finds them and collects what they need of a request; `graph.py`
+is the graph; `view.py` reads the tree. Nothing of the model's library is imported, and emission is a pure function of
+the tree: the same model gives the same bytes in any process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from amber.programs import plan as plans
+from amber.programs.emit import flow
+from amber.programs.emit.flow import Answer, Context, Labels, Scores
+from amber.programs.emit.graph import Precision, Tensor, Unsupported
+from amber.programs.emit.values import Coded, Matrix, Raw, Texts, Value
+from amber.programs.emit.view import Leaf, Model
+from amber.tree.nodes import Tree
+
+INVERSE = "inverse_transform"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One output of the graph that belongs to a method; `classes` where it is an index into them."""
+
+    name: str
+    dtype: str
+    classes: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """The graph, and the parts of the plan that follow from the tree alone."""
+
+    graph: bytes
+    methods: dict[str, list[Part]]
+    numbers: list[int]
+    codes: list[plans.Codes]
+    texts: list[plans.Text]
+    rules: list[plans.Rule]
+    refused: bool
+    inverse: int
+    absent: dict[str, str] = field(default_factory=dict)
+
+
+def load_families() -> None:
+    """Import every family, so that all emitters are registered: every file of this folder."""
+    for module in sorted(pkgutil.iter_modules(__path__), key=lambda each: each.name):
+        importlib.import_module(f"{__name__}.{module.name}")  # noqa: TID251 - files of this folder
+
+
+def emit(
+    tree: Tree, leaf: Leaf, *, form: str, width: int, methods: Sequence[str], precision: Precision = "float64",
+    inverse: int = 0,
+) -> Emitted:  # fmt: skip
+    """Emit the methods of a model.
+
+    Args:
+        tree: The audited tree.
+        leaf: Gives the plain value of a leaf node (arrays, scalars, dtypes).
+        form: What a request is: `table`, `texts`, `records` or `sparse`.
+        width: Columns of a request.
+        methods: Those wanted; one without a form as a graph is absent, with the reason.
+        precision: What numbers are computed in.
+        inverse: Columns of the request of `inverse_transform`.
+
+    Raises:
+        Unsupported: No method has a form.
+    """
+    load_families()
+    model = Model(tree, leaf)
+    context = Context(model, form, width, precision)
+    value = request_value(context)
+    found: dict[str, list[Part]] = {}
+    absent: dict[str, str] = {}
+    for method in methods:
+        try:
+            answer = _answer(context, model.root(), method, value, inverse)
+            found[method] = _named(context, method, answer)
+        except Unsupported as error:
+            absent[method] = str(error)
+    if not found:
+        raise Unsupported("; ".join(sorted(set(absent.values()))))
+    refused = context.refused()
+    if refused is not None:
+        context.graph.output("refused", refused, ["N"])
+    data = context.graph.finished()
+    return Emitted(
+        graph=data, methods=found, absent=absent, numbers=sorted(context.numbers), codes=_codes(context),
+        texts=context.texts, rules=_rules(context), refused=refused is not None, inverse=inverse,
+    )  # fmt: skip
+
+
+def request_value(context: Context) -> Value:
+    """Return what a request is before any step."""
+    if context.form == "texts":
+        return Texts(None)
+    if context.form == "sparse":
+        return context.entries("sparse", context.width)
+    return Raw(tuple(range(context.width)))
+
+
+def _answer(context: Context, root: Any, method: str, value: Value, inverse: int) -> Answer:
+    if method != INVERSE:
+        return context.ask(root, method, value)
+    given = context.graph.input("inverse", context.graph.precision, ["N", inverse])
+    return context.inverse(root, Matrix(given, inverse))
+
+
+def _named(context: Context, method: str, answer: Answer) -> list[Part]:
+    """Name the outputs of one method: `predict`, or `predict_proba.0`, `predict_proba.1` where there are several."""
+    graph = context.graph
+    if isinstance(answer, Labels):
+        graph.output(method, answer.index, ["N"] if len(answer.classes) == 1 else ["N", len(answer.classes)])
+        return [Part(method, "int64", answer.classes)]
+    if isinstance(answer, Scores):
+        tensors: Sequence[Tensor] = answer.tensors
+        several = len(tensors) > 1 or answer.listed
+    else:
+        if isinstance(answer, Coded | Texts):
+            raise Unsupported(f"{method} answers texts")
+        tensors, several = [context.matrix(answer).tensor], False
+    parts = []
+    for position, tensor in enumerate(tensors):
+        name = f"{method}.{position}" if several else method
+        graph.output(name, tensor)
+        parts.append(Part(name, tensor.dtype))
+    return parts
+
+
+def _codes(context: Context) -> list[plans.Codes]:
+    return [
+        plans.Codes(
+            column=each.column,
+            values=[plans.category(_plain(value)) for value in each.values],
+            refused=flow.refused_codes(each),
+        )
+        for each in sorted(context.codes, key=lambda one: one.column)
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _rules(context: Context) -> list[plans.Rule]:
+    """Group the rules: each once, with all the columns it holds for, in the order of its name."""
+    columns: dict[Any, set[int]] = {}
+    for rule, where in context.rules:
+        columns.setdefault(rule, set()).update(where)
+    return [plans.Rule(rule=rule, columns=sorted(columns[rule])) for rule in sorted(columns)]
