@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from amber.errors import AmberWarning as AmberWarning
     from amber.models.diff import Difference as Difference
     from amber.models.diff import diff as diff
+    from amber.models.freeze import Frozen as Frozen
+    from amber.models.freeze import freeze as freeze
     from amber.models.load import load as load
+    from amber.models.program import program as program
     from amber.models.redact import redact as redact
     from amber.models.save import save as save
     from amber.models.verify import verify as verify
@@ -35,13 +38,16 @@ _HOMES = {
     "AmberError": "amber.errors",
     "AmberWarning": "amber.errors",
     "Difference": "amber.models.diff",
+    "Frozen": "amber.models.freeze",
     "Info": "amber.vault.inspect",
     "Policy": "amber.policy",
     "Report": "amber.report",
     "diff": "amber.models.diff",
+    "freeze": "amber.models.freeze",
     "inspect": "amber.vault.inspect",
     "load": "amber.models.load",
     "pack": "amber.vault.pack",
+    "program": "amber.models.program",
     "redact": "amber.models.redact",
     "save": "amber.models.save",
     "unpack": "amber.vault.pack",

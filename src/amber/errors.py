@@ -108,6 +108,10 @@ class SaveError(AmberError):
     """The model cannot be written as data; nothing was written."""
 
 
+class FreezeError(AmberError):
+    """No program answers like the original; none is attached, and the problems name the rows that show why."""
+
+
 class CaseError(AmberError):
     """The cases were not answered as recorded (step 9), or could not be replayed."""
 

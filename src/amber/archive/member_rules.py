@@ -70,7 +70,8 @@ def _check_cases(manifest: Manifest, sizes: Mapping[str, int]) -> None:
 
 def _check_programs(manifest: Manifest, sizes: Mapping[str, int]) -> None:
     present = {name for name in sizes if name.startswith(names.PROGRAMS)}
-    described = {program.member for program in manifest.programs}
+    graphs = [program.member for program in manifest.programs]
+    described = {*graphs, *(graph.removesuffix("onnx") + "json" for graph in graphs)}
     if extra := present - described:
         raise FormatError("member-unlisted", "the manifest describes no such program", where=min(extra))
     if absent := described - present:

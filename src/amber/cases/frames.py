@@ -19,7 +19,7 @@ from amber.errors import CaseError
 from amber.tree.evidence import Column
 
 LABEL, ROLE, CATEGORIES, ORDERED = "amber.label", "amber.role", "amber.categories", "amber.ordered"
-_NULLABLE = {
+NULLABLE = {
     "Int8": "INT8", "Int16": "INT16", "Int32": "INT32", "Int64": "INT64", "UInt8": "UINT8", "UInt16": "UINT16",
     "UInt32": "UINT32", "UInt64": "UINT64", "Float32": "FP32", "Float64": "FP64", "boolean": "BOOL",
 }  # fmt: skip
@@ -103,14 +103,14 @@ def encode_series(series: Any, name: str) -> Column:
     shape = (len(series),)
     if text == "category":
         return _encode_category(series, name, shape)
-    if text in _NULLABLE:
+    if text in NULLABLE:
         mask = series.isna().to_numpy(dtype=bool)
-        carrier = cells.dtype_of(arrays.NATIVE[_NULLABLE[text]])
+        carrier = cells.dtype_of(arrays.NATIVE[NULLABLE[text]])
         data = series.array.to_numpy(dtype=carrier, na_value=carrier.type(0)).tobytes()
         parameters: Parameters = {DTYPE: text}
         if mask.any():
             parameters[MISSING] = arrays.bitmap(mask)
-        return Column(name, _NULLABLE[text], shape, data, parameters)
+        return Column(name, NULLABLE[text], shape, data, parameters)
     if match := _ZONED.fullmatch(text):
         if not cells.is_zone(match[2]):
             raise Unsupported(f"dtype {text}")
@@ -217,7 +217,7 @@ def decode_series(column: Column) -> Any:
 def _decode_series(pandas: Any, column: Column, text: str, count: int) -> Any:
     if text == "category":
         return _decode_category(pandas, column, count)
-    if text in _NULLABLE:
+    if text in NULLABLE:
         values = arrays.decode(Column(column.name, column.datatype, column.shape, column.data))
         series = pandas.Series(values).astype(text)
         mask = column.parameters.get(MISSING)

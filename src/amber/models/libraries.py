@@ -9,8 +9,8 @@ from amber.errors import BuildError
 
 
 @contextmanager
-def needed() -> Iterator[None]:
-    """Turn the import error of a missing library into a refusal with a way out.
+def needed(extra: str = "sklearn") -> Iterator[None]:
+    """Turn the import error of a missing library into a refusal with a way out, the extra that brings it.
 
     Raises:
         BuildError: `library-missing`.
@@ -21,5 +21,5 @@ def needed() -> Iterator[None]:
         raise BuildError(
             "library-missing",
             f"a library the model needs is not installed: {error}",
-            hint="pip install 'amber[sklearn]', and what else the model needs (amber inspect FILE)",
+            hint=f"pip install 'amber[{extra}]', and what else the model needs (amber inspect FILE)",
         ) from error

@@ -83,6 +83,7 @@ def save(
     lock: str | os.PathLike[str] | None = None,
     created: str | datetime | None = None,
     tolerance: tuple[float, float] | None = None,
+    freeze: bool = False,
     policy: Policy | None = None,
 ) -> Saved:
     """Write a fitted model to one `.amber` file, atomically, together with cases that show what it answers.
@@ -104,6 +105,7 @@ def save(
         created: A time to record; without it none is, so that the same model gives the same bytes.
         tolerance: (relative, absolute share of the largest value) of every score, in place of the standard rule; the
             manifest shows it.
+        freeze: Put a frozen program beside the model (`amber.freeze`, in float64), certified by the same cases.
         policy: `Policy(allow=[...])` names the caller's own classes and functions.
 
     Returns:
@@ -111,6 +113,7 @@ def save(
 
     Raises:
         SaveError: Something in the model cannot be data, or it is not fitted; nothing was written.
+        FreezeError: With `freeze`: no program answers like the model; nothing was written.
         UsageError: An argument is wrong.
         SourceError: The file cannot be written.
     """
@@ -146,11 +149,27 @@ def save(
     )
     clock.lap("cases")
     draft = manifest_draft(about, description, versions, recorded, model_adapter(taken.tree))
-    members = assemble(draft, taken.tree, recorded.evidence, pylock, readme, limits=rules.limits)
+    extra: dict[str, list[bytes]] = {}
+    frozen_notes: tuple[str, ...] = ()
+    if freeze:
+        draft, extra, frozen_notes = with_program(draft, taken.tree, recorded, rules)
+        clock.lap("program")
+    members = assemble(draft, taken.tree, recorded.evidence, pylock, readme, extra, limits=rules.limits)
     size = write_artifact(path, members)
     clock.lap("file")
-    notes = (*taken.notes, *notices, *recorded.notes)
+    notes = (*taken.notes, *notices, *recorded.notes, *frozen_notes)
     return Saved(os.fspath(path), size, draft.name, draft.version, recorded.evidence.rows, notes, clock.seconds)
+
+
+def with_program(draft: Any, tree: Tree, recorded: Any, rules: Policy) -> tuple[Any, Any, tuple[str, ...]]:
+    """Return the manifest with a certified program, the program's members, and notes about methods without a form."""
+    from amber.models.freeze import attached, members_of
+    from amber.models.freezing import frozen
+
+    with needed("freeze"):
+        program = frozen(tree, recorded.evidence, recorded.methods, precision="float64", policy=rules)
+    notes = tuple(f"the program has no {method}: {why}" for method, why in program.plan.absent.items())
+    return attached(draft, program), members_of(program), notes
 
 
 def model_bytes(tree: Tree) -> int:

@@ -89,19 +89,36 @@ class Text(Strict):
     prelude: Prelude
 
 
+class Records(Strict):
+    """How a dict of features (or pairs, or names of them) becomes numbers: a DictVectorizer or a FeatureHasher.
+
+    `names`: feature by column; `separator` stands between a feature and its text. `hashed` as in `Prelude`.
+    """
+
+    input: str
+    kind: Literal["dict", "pair", "string"] = "dict"
+    separator: str = "="
+    names: list[Category] = []
+    hashed: int = 0
+    alternate_sign: bool = False
+
+
 class Request(Strict):
     """What a caller may pass.
 
-    `form`: `table` (columns), `texts`, `records` (dicts) or `sparse`. `width`: number of columns. `names`: their labels,
-    absent where the original never saw any. `order`: whether a frame may hold them in any order (and others beside
-    them), or exactly so. `arrays`, `frames`: whether tables without and with names are taken. `empty`: whether no rows
-    at all are answered. `one`: the request is one-dimensional.
+    `form`: `table` (columns), `texts`, `records` (dicts) or `sparse`. `width`: number of columns. `names`: their
+    labels, absent where the original never saw any. `order`: whether a frame may hold them in any order or exactly so.
+    `extra`: whether it may hold others beside them. `partial`: whether it may lack those no step uses. `arrays`,
+    `frames`: whether tables without and with names are taken. `empty`: whether no rows at all are answered. `one`: the
+    request is one-dimensional.
     """
 
     form: Literal["table", "texts", "records", "sparse"]
     width: int
     names: list[str | int] | None = None
     order: Literal["any", "exact"] = "exact"
+    extra: bool = False
+    partial: bool = False
     arrays: bool = True
     frames: bool = True
     empty: bool = False
@@ -118,13 +135,13 @@ class Labels(Strict):
 class Output(Strict):
     """One method: the graph's outputs and the form the original answers in.
 
-    `layout` as in recorded cases: `array`, `arrays` (a list of them), `csr`, `frame`, `series`. `dtypes`: of each part.
+    `layout` as in recorded cases: `array`, `arrays` (a list of them), `tuple`, `csr`, `frame`. `dtypes`: of each part.
     `columns`: labels of a frame. `narrow`: float32 rows get float32 answers.
     """
 
     method: str
     outputs: list[str]
-    layout: Literal["array", "arrays", "tuple", "csr", "frame", "series"]
+    layout: Literal["array", "arrays", "tuple", "csr", "frame"]
     dtypes: list[str]
     labels: list[Labels] = []
     columns: list[Json] = []
@@ -142,10 +159,12 @@ class Plan(Strict):
     numbers: list[int] = []  # positions of the columns of the input `numbers`
     codes: list[Codes] = []  # columns of the input `codes`
     texts: list[Text] = []
+    records: list[Records] = []
     rules: list[Rule] = []  # what the original refuses
     inverse: int = 0  # columns of what `inverse_transform` takes: the input `inverse`
     refused: bool = False  # whether the graph has an output `refused`, true for rows an inner step refuses
     absent: dict[str, str] = {}  # methods without a form, and why
+    block: int = 65536  # rows of one run at most
     source: str = "amber"  # who made the graph: amber, skl2onnx, onnxmltools
 
 

@@ -1,0 +1,210 @@
+"""`amber.freeze`: the same artifact with a certified program beside the model, as a new artifact with lineage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from amber.errors import UsageError
+from amber.models.libraries import needed
+from amber.policy import Policy
+
+if TYPE_CHECKING:
+    from amber.archive.manifest import InputInfo, Manifest
+    from amber.models.freezing import FrozenProgram, Precision
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What was written: the artifact, and for each method of the program its verdict; `absent` says why others lack."""
+
+    path: str
+    size: int
+    name: str
+    version: str
+    program: str
+    precision: str
+    verdict: str
+    methods: Mapping[str, str]
+    absent: Mapping[str, str] = field(default_factory=dict)
+    domain: Mapping[str, Any] = field(default_factory=dict)
+    certificate: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts as plain data."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"notes": list(self.notes)}
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.path}: {self.name} {self.version}, {self.size} bytes",
+            f"  program {self.program}: {self.verdict}",
+        ]
+        lines += [f"  {method:<22} {verdict}" for method, verdict in self.methods.items()]
+        lines += [f"  {method:<22} absent: {why}" for method, why in self.absent.items()]
+        lines += [f"  only for rows that are: {line}" for line in rule_lines(self.domain)]
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+
+def rule_lines(domain: Mapping[str, Any]) -> list[str]:
+    """Return the rules of a domain for a person."""
+    found = []
+    for rule in domain.get("rules", []):
+        bounds = f" [{rule.get('low', '')}, {rule.get('high', '')}]" if "high" in rule else ""
+        found.append(f"{rule['rule']}{bounds} in columns {', '.join(map(str, rule['columns'])) or 'all'}")
+    return found
+
+
+@needed("freeze")
+def freeze(
+    source: Any,
+    target: str | os.PathLike[str] | None = None,
+    *,
+    precision: Precision = "float64",
+    policy: Policy | None = None,
+) -> Frozen:
+    """Write a copy of an artifact with a frozen program that answers its cases like the original.
+
+    The model, its cases, card and environment keep their bytes; signatures are dropped, `lineage.parent` is the old id.
+    Neither the model's library nor its code is needed or run. A program of the same precision is replaced.
+
+    Args:
+        source: The artifact.
+        target: The file to write; by default `NAME.frozen.amber` beside the source.
+        precision: `float64`, or `float32` for browsers and accelerators.
+        policy: What the reader accepts, as for `load`; `allow` names functions that may be traced.
+
+    Raises:
+        FreezeError: No method has a form as a graph, or none answers like the original; nothing is written.
+        AmberError: As `load` raises.
+    """
+    from amber.archive.assemble import read_evidence, read_tree
+    from amber.archive.digests import artifact_id
+    from amber.archive.manifest import Lineage
+    from amber.archive.write import check_target
+    from amber.models.audit import audit
+    from amber.models.freezing import frozen
+    from amber.vault.check import open_checked
+
+    if precision not in ("float64", "float32"):
+        raise UsageError("precision-unknown", f"precision={precision!r}", hint="'float64' or 'float32'")
+    rules = policy or Policy()
+    path = _target(source, target)
+    check_target(path)
+    with open_checked(source, rules, "auto") as checked:
+        opened, manifest = checked.opened, checked.manifest
+        tree = read_tree(opened.members, rules.limits)
+        audit(tree, rules)
+        evidence = read_evidence(manifest, opened.members, rules.limits)
+        program = frozen(tree, evidence, manifest.methods, precision=precision, policy=rules)
+        parent = artifact_id({name: [view] for name, view in opened.members.items()})
+        draft = attached(manifest, program)
+        draft = msgspec.structs.replace(draft, lineage=Lineage(parent=parent, note="frozen"))
+        size = _written(path, draft, tree, evidence, opened.members, program, rules)
+        signed = any(name.startswith("signatures/") for name in opened.members)
+    notes = ("the signatures were dropped: they spoke of the old artifact",) if signed else ()
+    return described(os.fspath(path), size, draft, program, notes)
+
+
+def _target(source: Any, target: str | os.PathLike[str] | None) -> str | os.PathLike[str]:
+    if target is not None:
+        return target
+    if not isinstance(source, str | os.PathLike):
+        raise UsageError("target-missing", "bytes have no name", where="target", hint="say where to write")
+    path = Path(source)
+    return path.with_name(f"{path.stem}.frozen.amber")
+
+
+def _written(
+    path: Any,
+    draft: Manifest,
+    tree: Any,
+    evidence: Any,
+    members: Mapping[str, Any],
+    program: FrozenProgram,
+    rules: Policy,
+) -> int:
+    from amber.archive.assemble import assemble
+    from amber.archive.write import write_artifact
+
+    card = members.get("README.md")
+    extra = {name: [view] for name, view in members.items() if name.startswith("programs/")} | members_of(program)
+    whole = assemble(
+        draft, tree, evidence, bytes(members["env/pylock.toml"]), None if card is None else bytes(card), extra,
+        rules.limits,
+    )  # fmt: skip
+    return write_artifact(path, whole)
+
+
+def members_of(program: FrozenProgram) -> dict[str, list[bytes]]:
+    """Return the members of a program: its graph and its plan."""
+    from amber.archive import canonical
+
+    return {
+        f"programs/{program.name}.json": [canonical.encode(program.plan)],
+        f"programs/{program.name}.onnx": [program.graph],
+    }
+
+
+def attached(manifest: Manifest, program: FrozenProgram) -> Manifest:
+    """Return the manifest with the program: its entry, what it says of batches, and the rules its inputs keep."""
+    from amber.archive.manifest import ProgramInfo
+
+    info = ProgramInfo(
+        name=program.name,
+        member=f"programs/{program.name}.onnx",
+        precision=program.precision,
+        domain=msgspec.to_builtins(program.domain),
+        certificate=program.certificate(),
+    )
+    others = [each for each in manifest.programs if each.name != program.name]
+    batching = {
+        method: {
+            **manifest.batching.get(method, {}),
+            **({"program": program.batching[method]} if method in program.batching else {}),
+        }
+        for method in sorted({*manifest.batching, *program.batching})
+    }
+    return msgspec.structs.replace(
+        manifest,
+        members={},
+        programs=sorted([*others, info], key=lambda each: each.name),
+        batching=batching,
+        inputs=with_rules(manifest.inputs, program),
+    )
+
+
+def with_rules(inputs: list[InputInfo], program: FrozenProgram) -> list[InputInfo]:
+    """Return the inputs with what the original refuses and the program knows: finite or not, known categories."""
+    from amber.archive.manifest import Schema
+    from amber.programs.plan import value_of
+
+    finite = {column for rule in program.plan.rules if rule.rule == "finite" for column in rule.columns}
+    known = {each.column: [value_of(value) for value in each.values] for each in program.plan.codes}
+    found = []
+    for position, column in enumerate(inputs):
+        schema = column.schema or Schema(order=position)
+        if position in finite and len(column.shape) == 1:
+            schema = msgspec.structs.replace(schema, finite=True)
+        if (
+            position in known
+            and schema.categories is None
+            and all(type(v) in (str, int, bool) for v in known[position])
+        ):
+            schema = msgspec.structs.replace(schema, categories=known[position][:200])
+        found.append(msgspec.structs.replace(column, schema=schema))
+    return found
+
+
+def described(path: str, size: int, draft: Manifest, program: FrozenProgram, notes: tuple[str, ...]) -> Frozen:
+    """Return what a person is told of a program that was attached."""
+    return Frozen(
+        path, size, draft.name, draft.version, program.name, program.precision, program.verdict,
+        {each.method: each.verdict for each in program.certified}, dict(program.plan.absent),
+        msgspec.to_builtins(program.domain), program.certificate(), notes,
+    )  # fmt: skip

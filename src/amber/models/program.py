@@ -1,0 +1,152 @@
+"""`amber.program`: the frozen program of an artifact, checked and ready, without the model's library.
+
+Steps 1 to 5 as for every reader; 8: the graph's bytes and the plan are checked before a session is made. Where the
+runtime is another than the certificate's, the recorded cases are replayed through the program first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from amber.errors import CaseError, FormatError, UsageError, shown
+from amber.models.libraries import needed
+from amber.policy import Policy
+
+if TYPE_CHECKING:
+    from amber.archive.manifest import Manifest, ProgramInfo
+    from amber.programs.plan import Domain, Plan
+    from amber.programs.program import Program
+
+Replay = Literal["auto", "always", "never"]
+
+
+@needed("program")
+def program(source: Any, *, name: str | None = None, policy: Policy | None = None, replay: Replay = "auto") -> Program:
+    """Return the frozen program of an artifact; needs onnxruntime and NumPy, not the model's library.
+
+    Args:
+        source: Path of a file or unpacked folder, bytes, or a seekable binary file.
+        name: Of the program, where there are several; by default the one in float64.
+        policy: What the reader accepts.
+        replay: `auto` replays the recorded cases where onnxruntime or the machine differ from the certificate's.
+
+    Returns:
+        An object with the original's methods: `program.predict(rows)`.
+
+    Raises:
+        UsageError: The artifact has no (such) program.
+        FormatError, LimitError: The file, the graph or the plan breaks a rule.
+        CaseError: Here the program does not answer as certified.
+    """
+    from amber.vault.check import open_checked
+
+    if replay not in ("auto", "always", "never"):
+        raise UsageError("replay-unknown", f"replay={replay!r}", hint="'auto', 'always' or 'never'")
+    rules = policy or Policy()
+    with open_checked(source, rules, "auto") as checked:
+        info = chosen(checked.manifest, name)
+        made = opened(checked.manifest, info, checked.opened.members, rules)
+        wanted = replay == "always" or (replay == "auto" and moved(info))
+        if wanted:
+            confirm(made, checked.manifest, checked.opened.members, rules)
+    return made
+
+
+def chosen(manifest: Manifest, name: str | None) -> ProgramInfo:
+    """Return the description of a program.
+
+    Raises:
+        UsageError: `program-missing`.
+    """
+    known = {each.name: each for each in manifest.programs}
+    if not known:
+        raise UsageError(
+            "program-missing", f"{shown(manifest.name)} holds no program", hint="amber freeze FILE makes one"
+        )
+    if name is None:
+        return known.get("onnx") or next(iter(known.values()))
+    if name not in known:
+        raise UsageError("program-missing", f"no program {shown(name)!r}", hint=f"it has {', '.join(known)}")
+    return known[name]
+
+
+def opened(manifest: Manifest, info: ProgramInfo, members: Any, rules: Policy) -> Program:
+    """Return a program after step 8: plan and graph checked, the session not yet made.
+
+    Raises:
+        FormatError, LimitError: The graph or the plan breaks a rule.
+    """
+    from amber.programs.program import Program
+
+    plan, domain = plan_of(info, members)
+    sessions = checked(bytes(members[info.member]), plan, rules)
+    return Program(
+        plan, sessions, name=manifest.name, version=manifest.version, certificate=info.certificate, domain=domain.rules
+    )
+
+
+def checked(graph: bytes, plan: Plan, rules: Policy) -> Any:
+    """Return the sessions of a graph whose bytes passed every check."""
+    from amber.programs.graph_check import check_graph
+    from amber.programs.session import Sessions
+
+    check_graph(graph, rules.limits)
+    return Sessions(graph, limits=rules.limits)
+
+
+def plan_of(info: ProgramInfo, members: Any) -> tuple[Plan, Domain]:
+    """Return the plan and the domain of a program.
+
+    Raises:
+        FormatError: `plan-invalid`, `plan-not-canonical`.
+    """
+    from amber.archive import canonical
+    from amber.programs import plan as plans
+
+    where = info.member.removesuffix("onnx") + "json"
+    plan: Plan = canonical.decode(msgspec.json.Decoder(plans.Plan), members[where], "plan", where)
+    if plan.plan != plans.VERSION:
+        raise FormatError("plan-invalid", f"plan version {plan.plan}, this reader knows {plans.VERSION}", where=where)
+    try:
+        return plan, msgspec.convert(info.domain, plans.Domain)
+    except msgspec.ValidationError as error:
+        raise FormatError("plan-invalid", f"the domain: {error}", where="manifest.json") from error
+
+
+def moved(info: ProgramInfo) -> bool:
+    """Whether this runtime is another than the one the certificate was made with."""
+    import platform
+
+    import onnxruntime
+
+    then = info.certificate.get("runtime", {})
+    here = {"onnxruntime": str(onnxruntime.__version__), "machine": platform.machine()}
+    return {name: then.get(name) for name in here} != here
+
+
+def confirm(made: Program, manifest: Manifest, members: Any, rules: Policy) -> None:
+    """Replay the recorded cases through the program.
+
+    Raises:
+        CaseError: `verdict-drifted`: some method does not answer as certified.
+    """
+    from amber.archive.assemble import read_evidence
+    from amber.cases.certify import certify
+
+    evidence = read_evidence(manifest, members, rules.limits)
+    if evidence is None:
+        raise CaseError(
+            "no-cases", "the program cannot be checked here: the artifact has no cases", where=manifest.name
+        )
+    found = certify(made, evidence, made.methods, single=made.plan.precision == "float32")
+    worse = [each for each in found if each.verdict == "drifted"]
+    if worse:
+        first = worse[0].drifted[0]
+        raise CaseError(
+            "verdict-drifted",
+            f"{worse[0].method} of the program does not answer as certified: case {first.group}: {first.said}",
+            where=manifest.name,
+            hint="use the onnxruntime it was certified with, or freeze the artifact again here",
+        )

@@ -1,0 +1,135 @@
+"""What the recorded cases say of a model's requests and answers: forms, names, what is refused. For a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from amber.errors import FreezeError
+from amber.tree import nodes
+from amber.tree.evidence import CLEAN_KINDS, Answer, Column, Evidence, Group
+from amber.tree.nodes import Tree
+
+if TYPE_CHECKING:
+    from amber.programs.plan import Request
+
+_DTYPE, _ROLE, _SPARSE, _SHAPE = "amber.dtype", "amber.role", "amber.sparse", "amber.shape"
+# Classes that take a column of texts: what else takes one-dimensional strings takes them as categories.
+VECTORISERS = frozenset(f"sklearn.feature_extraction.text.{n}" for n in
+                        ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer"))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AnswerForm:
+    """How the original answers: layout of the recorded answer, dtype of each part, labels of a frame's columns."""
+
+    layout: str
+    dtypes: list[str]
+    columns: list[Any] = field(default_factory=list)
+    sparse: str = ""
+    narrow: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything a plan needs to know of the cases."""
+
+    request: Request
+    answers: dict[str, AnswerForm]
+    inverse: int = 0
+
+
+def facts_of(evidence: Evidence, tree: Tree) -> Facts:
+    """Return what the cases say.
+
+    Raises:
+        FreezeError: `program-impossible`: requests of this kind have no program.
+    """
+    main = next((group for group in evidence.groups if group.kind in CLEAN_KINDS), evidence.groups[0])
+    answers = {answer.method: answer for answer in main.answers if answer.layout}
+    return Facts(
+        _request(main, evidence, tree),
+        {method: _form(answer, evidence) for method, answer in answers.items()},
+        _width(answers["transform"]) if "transform" in answers else 0,
+    )
+
+
+def _request(main: Group, evidence: Evidence, tree: Tree) -> Request:
+    from amber.cases import frames
+    from amber.programs.plan import Request
+
+    kinds = ("column-order", "column-extra", "column-missing", "no-rows")
+    answered = {kind: _answered(evidence, kind) for kind in kinds}
+    form: Any = "table"
+    names: list[Any] | None = None
+    one = False
+    body = [column for column in main.inputs if column.parameters.get(_ROLE) != "index"]
+    width = len(body)
+    if main.layout == "frame":
+        names = [frames.label_of(column) for column in body]
+        names = names if all(type(name) in (str, int) for name in names) else None
+    elif main.layout == "csr":
+        form, width = "sparse", _shape(body)
+    elif main.layout == "array" and len(body[0].shape) == 2:
+        width = body[0].shape[1]
+    elif main.layout in ("array", "series", "strings"):
+        texts = body[0].datatype == "BYTES" and any(
+            isinstance(node, nodes.Object) and node.type in VECTORISERS for node in tree.nodes
+        )
+        form, width, one = ("texts" if texts else "table"), 1, not texts
+    elif main.layout == "records":
+        form = "records"
+    else:
+        raise FreezeError("program-impossible", f"requests that are a {main.layout} have no program")
+    return Request(
+        form=form, width=width, names=names, order="any" if answered["column-order"] else "exact",
+        extra=answered["column-extra"], partial=answered["column-missing"], empty=answered["no-rows"], one=one,
+        arrays=names is None or _arrays(evidence),
+    )  # fmt: skip
+
+
+def _answered(evidence: Evidence, kind: str) -> bool:
+    """Whether the original answers the groups of a kind."""
+    return any(answer.layout for group in evidence.groups if group.kind == kind for answer in group.answers)
+
+
+def _arrays(evidence: Evidence) -> bool:
+    groups = [group for group in evidence.groups if group.kind == "container" and group.layout == "array"]
+    return any(answer.layout for group in groups for answer in group.answers)
+
+
+def _shape(columns: list[Column]) -> int:
+    return int(str(columns[0].parameters[_SHAPE]).split(",")[1])
+
+
+def _width(answer: Answer) -> int:
+    body = [column for column in answer.columns if column.parameters.get(_ROLE) != "index"]
+    if answer.layout == "csr":
+        return _shape(body)
+    return len(body) if answer.layout == "frame" else (body[0].shape[1] if len(body[0].shape) == 2 else 0)
+
+
+def _form(answer: Answer, evidence: Evidence) -> AnswerForm:
+    from amber.cases import arrays, frames
+
+    body = [column for column in answer.columns if column.parameters.get(_ROLE) != "index"]
+    dtypes = [_dtype(column, arrays) for column in body]
+    sparse = str(body[0].parameters.get(_SPARSE, "")) if answer.layout == "csr" else ""
+    columns = [frames.label_of(column) for column in body] if answer.layout == "frame" else []
+    return AnswerForm(answer.layout, dtypes, columns, sparse, _narrow(answer.method, evidence))
+
+
+def _dtype(column: Column, arrays: Any) -> str:
+    text = str(column.parameters.get(_DTYPE, arrays.NATIVE.get(column.datatype, "|O")))
+    objects = text == "object" or (column.datatype == "BYTES" and not text.startswith(("<U", "|S")))
+    return "|O" if objects else text
+
+
+def _narrow(method: str, evidence: Evidence) -> bool:
+    """Whether float32 rows get float32 answers, as recorded."""
+    for group in evidence.groups:
+        if group.kind == "dtype" and group.inputs and all(column.datatype == "FP32" for column in group.inputs):
+            for answer in group.answers:
+                if answer.method == method and answer.columns:
+                    return all(column.datatype == "FP32" for column in answer.columns)
+    return False

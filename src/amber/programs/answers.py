@@ -1,0 +1,103 @@
+"""Outputs of a graph as the original's answers: its dtypes, its labels, its shapes, its containers.
+
+The graph returns the index of a class, never the class: labels of any dtype come out as they were (a graph output of
+label 2**40 came back as another number). SciPy and pandas are used where the original answers with them and they are
+there; elsewhere a sparse answer is a dense array and a frame a dict of columns.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from amber.programs import plan as plans
+from amber.programs.plan import Output
+from amber.programs.requests import Rows
+
+_NO_ROWS = Rows(0, lambda column: [])
+
+
+class Answerer:
+    """One method of a plan, ready: `answer(arrays, rows)` gives what the original would return."""
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self.classes = [classes_of(labels) for labels in output.labels]
+        self.dtypes = [np.dtype(text) for text in output.dtypes]
+        self.wrap = _LAYOUTS[output.layout]
+        self.simple = output.layout == "array" and not output.labels
+
+    def __call__(self, arrays: Sequence[Any], rows: Rows) -> Any:
+        """Return the answer of the arrays of the graph's outputs."""
+        if self.classes:
+            return self._labels(arrays[0])
+        narrow = self.output.narrow and rows.narrow
+        parts = [
+            array if array.dtype == dtype and not narrow else array.astype(np.float32 if narrow else dtype)
+            for array, dtype in zip(arrays, self.dtypes, strict=True)
+        ]
+        return self.wrap(parts, self.output, rows)
+
+    def plain(self, arrays: Sequence[Any]) -> Any:
+        """Return the answer to rows in float64 that came without an index."""
+        if self.simple and arrays[0].dtype == self.dtypes[0]:
+            return arrays[0]
+        return self(arrays, _NO_ROWS)
+
+    def _labels(self, index: Any) -> Any:
+        if len(self.classes) == 1:
+            return self.classes[0][index]
+        columns = [classes[index[:, position]] for position, classes in enumerate(self.classes)]
+        return np.stack(columns, axis=1).astype(self.dtypes[0], copy=False)
+
+
+def classes_of(labels: plans.Labels) -> Any:
+    """Return the classes of one output as an array of their own dtype."""
+    values = [plans.value_of(value) for value in labels.values]
+    if labels.dtype == "|O":
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
+        return array
+    return np.array(values, dtype=labels.dtype)
+
+
+def labels_of(classes: Any) -> plans.Labels:
+    """Return the classes of one output as a plan holds them."""
+    array = np.asarray(classes)
+    return plans.Labels(dtype=array.dtype.str, values=[plans.category(value) for value in array.tolist()])
+
+
+def _array(parts: list[Any], output: Output, rows: Rows) -> Any:
+    return parts[0]
+
+
+def _csr(parts: list[Any], output: Output, rows: Rows) -> Any:
+    if importlib.util.find_spec("scipy") is None:
+        return parts[0]
+    from scipy import sparse
+
+    return getattr(sparse, output.sparse if output.sparse in _SPARSE else "csr_matrix")(parts[0])
+
+
+_SPARSE = ("csr_matrix", "csr_array", "csc_matrix", "csc_array")
+
+
+def _frame(parts: list[Any], output: Output, rows: Rows) -> Any:
+    table = parts[0] if parts[0].ndim == 2 else parts[0].reshape(-1, 1)
+    if importlib.util.find_spec("pandas") is None:
+        return {column: table[:, position] for position, column in enumerate(output.columns)}
+    import pandas as pd
+
+    return pd.DataFrame(table, columns=pd.Index(output.columns), index=rows.index)
+
+
+_LAYOUTS: dict[str, Callable[[list[Any], Output, Rows], Any]] = {
+    "array": _array,
+    "arrays": lambda parts, output, rows: parts,
+    "tuple": lambda parts, output, rows: tuple(parts),
+    "csr": _csr,
+    "frame": _frame,
+}

@@ -1,0 +1,301 @@
+"""The inputs of a graph, made from a request: numbers as one float matrix, categories as codes, texts as counts.
+
+Before the session runs the rules are enforced here: those of the original's own input check (`input-refused`), and
+those of the certificate's domain (`outside-domain`), each with the row and the column that break them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from amber.errors import SourceError, shown
+from amber.programs import plan as plans
+from amber.programs.plan import Codes, Plan, Rule
+from amber.programs.requests import Rows, label, refusal
+
+# The least magnitude that rounds to infinity as float32.
+FLOAT32_OVERFLOW = float(np.float64(np.finfo(np.float32).max) + 2.0**103)
+Feeds = dict[str, Any]
+_OF_FINITE = ("finite", "no-infinity", "float32")
+_PLAIN = frozenset((float, int, bool))
+
+
+class Feeder:
+    """One plan, ready: `feed(rows)` gives the inputs of the graph by name."""
+
+    def __init__(self, plan: Plan, domain: Sequence[Rule] = ()) -> None:
+        self.plan = plan
+        self.float: Any = np.dtype(plan.precision)
+        self.columns = list(plan.numbers)
+        self.whole = self.columns == list(range(plan.request.width))
+        place = {column: position for position, column in enumerate(self.columns)}
+        self.checks = [
+            (rule, code, _places(rule, place))
+            for rules, code in ((plan.rules, "input-refused"), (domain, "outside-domain"))
+            for rule in rules
+            if rule.rule in _NUMERIC
+        ]
+        # every number finite is the rule of most models, and one pass
+        self.all_finite = any(
+            rule.rule == "finite" and len(places) == len(self.columns) for rule, _, places in self.checks
+        )
+        self.single = any(rule.rule == "float32" for rule, _, _ in self.checks)
+        # nothing but numbers and categories, and no rule that numbers of ordinary size could break
+        self.straight = (
+            plan.request.form == "table"
+            and not plan.texts
+            and not domain
+            and all(rule.rule in _OF_FINITE for rule, _, _ in self.checks)
+            and len(self.columns) + len(plan.codes) == plan.request.width
+        )
+        self.named = bool(plan.codes) or not plan.request.arrays or not self.whole
+        self.names = list(plan.request.names or [])
+        self.number_names = [self.names[column] for column in self.columns] if self.names else []
+        self.code_names = [self.names[codes.column] for codes in plan.codes] if self.names else []
+        self.lookups = [Lookup(codes, plan, domain) for codes in plan.codes]
+        self.texts = [_text_reader(text, plan, domain) for text in plan.texts]
+
+    def direct(self, rows: Any) -> Feeds | None:
+        """Return the inputs of a request that needs no conversion; None where it does, or may break a rule.
+
+        That is a float64 array of the model's width, or a dict of one plain value for each column.
+        """
+        if not self.straight:
+            return None
+        if type(rows) is np.ndarray:
+            if rows.dtype != self.float or rows.ndim != 2 or rows.shape[1] != len(self.columns) or self.named:
+                return None
+            if not 0 < len(rows) <= self.plan.block or (self.checks and not self._ordinary(rows)):
+                return None
+            return {"numbers": rows}
+        return self._one(rows) if type(rows) is dict and self.names else None
+
+    def _ordinary(self, rows: Any) -> bool:
+        """Whether all numbers keep every rule about finite numbers at once; if not, the rules are asked one by one."""
+        return bool(np.isfinite(rows).all()) and (not self.single or bool(np.abs(rows).max() < FLOAT32_OVERFLOW))
+
+    def _one(self, row: dict[Any, Any]) -> Feeds | None:
+        """Return the inputs of one row as a dict of plain values."""
+        feeds: Feeds = {}
+        try:
+            if len(row) != len(self.names):
+                return None
+            if self.columns:
+                numbers = [row[name] for name in self.number_names]
+                if not _PLAIN.issuperset(map(type, numbers)):
+                    return None
+                if self.checks and not sum(map(abs, numbers)) < FLOAT32_OVERFLOW:
+                    return None
+                feeds["numbers"] = np.array([numbers], self.float)
+            if self.lookups:
+                codes = [lookup.known[row[name]] for name, lookup in zip(self.code_names, self.lookups, strict=True)]
+                if any(code in lookup.refused for code, lookup in zip(codes, self.lookups, strict=True)):
+                    return None
+                feeds["codes"] = np.array([codes], np.int64)
+        except (KeyError, TypeError, OverflowError):
+            return None
+        return feeds
+
+    def blamed(self, row: int, feeds: Feeds) -> SourceError:
+        """Return the error for a row that an inner step refuses, with the first column that is not finite if any is."""
+        if "numbers" in feeds:
+            odd = np.flatnonzero(~np.isfinite(feeds["numbers"][row]))
+            if len(odd):
+                value = float(feeds["numbers"][row, odd[0]])
+                return refusal(
+                    f"row {row}, {label(self.plan.request, self.columns[odd[0]])}: {value}; the model refuses it"
+                )
+        return refusal(f"row {row}: a step of the model refuses what comes out of the steps before it")
+
+    def feed(self, rows: Rows) -> Feeds:
+        """Return the inputs of the graph.
+
+        Raises:
+            SourceError: `input-refused` or `outside-domain`, naming row and column.
+        """
+        feeds: Feeds = {}
+        if self.columns:
+            feeds["numbers"] = self.numbers(rows)
+        if self.lookups:
+            feeds["codes"] = np.stack([lookup(rows) for lookup in self.lookups], axis=1)
+        for name, column, read in self.texts:
+            data, columns, row = read(rows.pick(column))
+            feeds[f"{name}.data"] = np.asarray(data, dtype=self.float)
+            feeds[f"{name}.column"], feeds[f"{name}.row"] = np.asarray(columns, np.int64), np.asarray(row, np.int64)
+        if rows.entries is not None:
+            self.sparse(rows.entries, feeds)
+        if self.texts or rows.entries is not None:
+            feeds["rows"] = np.array([rows.count], np.int64)
+        return feeds
+
+    def numbers(self, rows: Rows) -> Any:
+        """Return the float matrix [N, columns]."""
+        if self.whole and rows.whole is not None:
+            matrix = _floats(rows.whole, "the table")
+        elif rows.whole is not None and rows.whole.dtype.kind in "fiub":
+            matrix = _floats(rows.whole[:, self.columns], "the table")
+        else:
+            matrix = np.empty((rows.count, len(self.columns)))
+            for position, column in enumerate(self.columns):
+                matrix[:, position] = _floats(rows.pick(column), label(self.plan.request, column))
+        if self.checks and not (self.all_finite and len(self.checks) == 1 and np.isfinite(matrix).all()):
+            for rule, code, places in self.checks:
+                self._enforce(rule, code, places, matrix)
+        return matrix if matrix.dtype == self.float else matrix.astype(self.float)
+
+    def _enforce(self, rule: Rule, code: str, places: list[int], matrix: Any) -> None:
+        values = matrix if len(places) == matrix.shape[1] else matrix[:, places]
+        bad = _NUMERIC[rule.rule](values, rule)
+        if bad.any():
+            row, place = (int(each) for each in np.argwhere(bad)[0])
+            where = label(self.plan.request, self.columns[places[place]])
+            raise broken(rule, code, row, where, float(values[row, place]))
+
+    def sparse(self, entries: tuple[Any, Any, Any], feeds: Feeds) -> None:
+        """Put the entries of a sparse request into the inputs."""
+        data = _floats(entries[0], "the matrix")
+        for rule in self.plan.rules:
+            if rule.rule in _NUMERIC and _NUMERIC[rule.rule](data, rule).any():
+                row = int(entries[2][np.flatnonzero(_NUMERIC[rule.rule](data, rule))[0]])
+                raise broken(rule, "input-refused", row, "an entry", math.nan)
+        feeds["sparse.data"] = data.astype(self.float, copy=False)
+        feeds["sparse.column"] = np.asarray(entries[1], np.int64)
+        feeds["sparse.row"] = np.asarray(entries[2], np.int64)
+
+
+def _places(rule: Rule, place: dict[int, int]) -> list[int]:
+    return [place[column] for column in rule.columns if column in place] if rule.columns else sorted(place.values())
+
+
+def broken(rule: Rule, code: str, row: int, where: str, value: float | None = None) -> SourceError:
+    """Return the error for a value that breaks a rule; no value of the request is in it but NaN and infinity."""
+    said = "" if value is None or math.isfinite(value) else f" ({value})"
+    if code == "outside-domain":
+        return SourceError(
+            code, f"row {row}, {where}: {_WORDS[rule.rule]}{said}, and the program is not certified for that",
+            where="input", hint="ask the original model, or keep such rows out",
+        )  # fmt: skip
+    return SourceError(code, f"row {row}, {where}: {_WORDS[rule.rule]}{said}; the model refuses it", where="input")
+
+
+_WORDS: dict[str, str] = {
+    "finite": "missing or infinite",
+    "no-infinity": "infinite",
+    "not-missing": "missing",
+    "float32": "too large for float32",
+    "not-negative": "negative",
+    "range": "out of range",
+    "categories-known": "a category the model does not know",
+    "ascii": "not ASCII",
+    "max-length": "too long",
+}
+_NUMERIC: dict[str, Callable[[Any, Rule], Any]] = {
+    "finite": lambda values, rule: ~np.isfinite(values),
+    "no-infinity": lambda values, rule: np.isinf(values),
+    "not-missing": lambda values, rule: np.isnan(values),
+    "float32": lambda values, rule: np.abs(values) >= FLOAT32_OVERFLOW,
+    "not-negative": lambda values, rule: values < 0,
+    "range": lambda values, rule: (values < float(rule.low or "-inf")) | (values > float(rule.high or "inf")),
+}
+
+
+def _floats(values: Any, where: str) -> Any:
+    """Return values as float64, as the original casts them: numbers, booleans, numbers in objects; no texts."""
+    if not isinstance(values, np.ndarray):
+        if hasattr(values, "to_numpy"):
+            dtype = values.dtype
+            plain = isinstance(dtype, np.dtype)
+            if not plain and getattr(dtype, "kind", "O") not in "fiub":
+                values = values.to_numpy(dtype=object)
+            else:
+                values = values.to_numpy() if plain else values.to_numpy(dtype=np.float64, na_value=np.nan)
+        else:
+            values = np.asarray(values, dtype=object if any(map(_odd, values)) else None)
+    if values.dtype == np.float64:
+        return values
+    if values.dtype.kind not in "fiubO":
+        raise refusal(f"{where}: {values.dtype} where the model takes numbers")
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise refusal(f"{where}: a value that is no number") from error
+
+
+def _odd(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+class Lookup:
+    """One column of categories: its values to codes, by exact equality as a dict has it."""
+
+    def __init__(self, codes: Codes, plan: Plan, domain: Sequence[Rule]) -> None:
+        self.column, self.where = codes.column, label(plan.request, codes.column)
+        self.known: dict[Any, int] = {plans.value_of(value): code for code, value in enumerate(codes.values)}
+        self.known[None] = plans.NONE
+        self.known[np.nan] = plans.NAN
+        self.refused = frozenset(codes.refused)
+        self.closed = [
+            rule for rule in domain if codes.column in rule.columns and rule.rule in ("categories-known", "not-missing")
+        ]
+
+    def __call__(self, rows: Rows) -> Any:
+        """Return the codes, int64 [N]."""
+        values = rows.pick(self.column)
+        values = values.tolist() if hasattr(values, "tolist") else list(values)
+        get = self.known.get
+        try:
+            codes = [get(value, plans.UNSEEN) for value in values]
+        except TypeError as error:
+            raise refusal(f"{self.where}: a value that is no category") from error
+        if plans.UNSEEN in codes:
+            codes = [code if code != plans.UNSEEN else _other(value) for code, value in zip(codes, values, strict=True)]
+        if self.refused and not self.refused.isdisjoint(codes):
+            row = next(row for row, code in enumerate(codes) if code in self.refused)
+            said = f"the category {shown(values[row])!r}" if codes[row] == plans.UNSEEN else "the value"
+            raise refusal(f"row {row}, {self.where}: the model refuses {said}" + _state(codes[row]))
+        for rule in self.closed:
+            outside = (plans.UNSEEN,) if rule.rule == "categories-known" else (plans.NAN, plans.NONE, plans.NA)
+            row = next((row for row, code in enumerate(codes) if code in outside), -1)
+            if row >= 0:
+                raise broken(rule, "outside-domain", row, self.where)
+        return np.array(codes, np.int64)
+
+
+def _other(value: Any) -> int:
+    """Return the code of a value the dict does not hold: another NaN, pandas.NA, or something never seen."""
+    if isinstance(value, float) and value != value:
+        return plans.NAN
+    name = type(value).__name__
+    if name in ("NAType", "NaTType"):
+        return plans.NA
+    return plans.UNSEEN
+
+
+def _state(code: int) -> str:
+    return {plans.NAN: ": NaN", plans.NONE: ": None", plans.NA: ": NA"}.get(code, "")
+
+
+def _text_reader(text: plans.Text, plan: Plan, domain: Sequence[Rule]) -> tuple[str, int, Callable[[Any], Any]]:
+    from amber.programs import prelude
+
+    run = prelude.compile(text.prelude)
+    where = "the texts" if text.column < 0 else label(plan.request, text.column)
+    rules = [rule for rule in domain if rule.rule in ("ascii", "max-length") and text.column in (*rule.columns, -1)]
+
+    def read(values: Any) -> Any:
+        items = values.tolist() if hasattr(values, "tolist") else values
+        for rule in rules:
+            for row, item in enumerate(items):
+                if isinstance(item, str) and _outside(item, rule):
+                    raise broken(rule, "outside-domain", row, where)
+        return run(items)
+
+    return text.input, max(text.column, 0), read
+
+
+def _outside(item: str, rule: Rule) -> bool:
+    return not item.isascii() if rule.rule == "ascii" else len(item) > float(rule.high or "inf")

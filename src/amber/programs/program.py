@@ -1,0 +1,162 @@
+"""A program, ready to answer: request -> rows -> inputs -> session -> outputs -> the original's answers.
+
+In: a checked plan, the sessions of a checked graph and the certificate. Called by `amber.program` and by freezing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from amber.errors import UsageError, shown
+from amber.programs.answers import Answerer
+from amber.programs.feeds import Feeder, Feeds
+from amber.programs.plan import Output, Plan, Rule
+from amber.programs.requests import Rows, refusal, rows_of
+
+INVERSE = "inverse_transform"
+
+
+class Sessions(Protocol):
+    """Gives a session of a graph that computes some of its outputs."""
+
+    def for_outputs(self, names: Sequence[str]) -> Any:
+        """Return an `onnxruntime.InferenceSession` with these outputs."""
+
+
+class Program:
+    """A frozen model. It has the original's methods: `program.predict(rows)`, `program.predict_proba(rows)` ...
+
+    Rows may be a DataFrame, a dict of columns (or of plain values: one row), an array, a list of rows, a sparse
+    matrix, or texts, as the original takes them. A row the original refuses is refused (`input-refused`), one outside
+    the certified domain too (`outside-domain`), both with row and column.
+
+    Attributes:
+        name, version: Of the artifact.
+        methods: What it answers.
+        certificate: Per method and case group: identical, equivalent or drifted.
+        domain: The rules its rows must keep, beyond the original's own.
+        plan: What stands before and behind the graph.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        sessions: Sessions,
+        *,
+        name: str = "",
+        version: str = "",
+        certificate: Mapping[str, Any] | None = None,
+        domain: Sequence[Rule] = (),
+    ) -> None:
+        self.plan, self.name, self.version = plan, name, version
+        self.certificate = dict(certificate or {})
+        self.domain = list(domain)
+        self.methods = [output.method for output in plan.outputs]
+        self._feeder = Feeder(plan, domain)
+        self._needed = frozenset(
+            [*plan.numbers, *(each.column for each in plan.codes), *(max(each.column, 0) for each in plan.texts)]
+        )
+        self._sessions = sessions
+        self._asked: dict[str, Callable[[Any], Any]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or "plan" not in self.__dict__:
+            raise AttributeError(name)
+        made = self._asked.get(name)
+        if made is None:
+            made = self._asked[name] = self._method(name)
+        return made
+
+    def __repr__(self) -> str:
+        return f"<program {shown(self.name)} {shown(self.version)}: {', '.join(self.methods)}>"
+
+    def _method(self, name: str) -> Callable[[Any], Any]:
+        output = next((each for each in self.plan.outputs if each.method == name), None)
+        if output is None:
+            if name in self.plan.absent:
+                raise UsageError(
+                    "method-absent",
+                    f"{name} has no form in this program: {shown(self.plan.absent[name], 500)}",
+                    where=self.name,
+                    hint=f"it has {', '.join(self.methods)}; the original has them all",
+                )
+            raise AttributeError(f"the program has no method {name!r}, it has {', '.join(self.methods)}")
+        return self._inverse(output) if name == INVERSE else self._rows(output)
+
+    def _rows(self, output: Output) -> Callable[[Any], Any]:
+        run, answerer = self._runner(output), Answerer(output)
+        request, needed, feed, block = self.plan.request, self._needed, self._feeder.feed, self.plan.block
+        direct, plain = self._feeder.direct, answerer.plain
+
+        def ask(rows: Any) -> Any:
+            feeds = direct(rows)
+            if feeds is not None:  # one plain row, or an array as the graph takes it: nothing to convert
+                return plain(run(feeds))
+            found = rows_of(rows, request, needed)
+            feeds = feed(found)
+            arrays = run(feeds) if found.count <= block else in_blocks(run, feeds, found.count, block)
+            return answerer(arrays, found)
+
+        ask.__name__ = output.method
+        return ask
+
+    def _inverse(self, output: Output) -> Callable[[Any], Any]:
+        """Undo `transform`: the input is what that answered."""
+        run, answerer, wide = self._runner(output), Answerer(output), self.plan.inverse
+
+        def ask(rows: Any) -> Any:
+            table = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)
+            if table.ndim != 2 or table.shape[1] != wide or table.dtype.kind not in "fiub":
+                raise refusal(f"not a table of {wide} columns of numbers, as transform answers")
+            found = Rows(
+                len(table), table.__getitem__, narrow=table.dtype == np.float32, index=getattr(rows, "index", None)
+            )
+            return answerer(run({"inverse": table.astype(self.plan.precision)}), found)
+
+        return ask
+
+    def _runner(self, output: Output) -> Callable[[Feeds], list[Any]]:
+        """Return what runs the graph for one method, its inner refusals enforced."""
+        checked = self.plan.refused and output.method != INVERSE
+        names = [*output.outputs, "refused"] if checked else list(output.outputs)
+        session = self._sessions.for_outputs(names)
+        inputs = frozenset(each.name for each in session.get_inputs())
+        raw = session.run
+
+        def run(feeds: Feeds) -> list[Any]:
+            if len(feeds) != len(inputs):
+                feeds = {name: value for name, value in feeds.items() if name in inputs}
+            arrays: list[Any] = raw(names, feeds)
+            if checked:
+                flags = arrays.pop()
+                if flags.item() if len(flags) == 1 else flags.any():
+                    raise self._feeder.blamed(int(np.argmax(flags)), feeds)
+            return arrays
+
+        return run
+
+
+def in_blocks(run: Callable[[Feeds], list[Any]], feeds: Feeds, count: int, block: int) -> list[Any]:
+    """Run a request in blocks of rows, so that what a graph holds in between stays bounded."""
+    parts = [run(part(feeds, start, min(start + block, count))) for start in range(0, count, block)]
+    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+
+def part(feeds: Feeds, start: int, stop: int) -> Feeds:
+    """Return the inputs of the rows from `start` to `stop`."""
+    cut: Feeds = {}
+    for name, value in feeds.items():
+        if name == "rows":
+            cut[name] = np.array([stop - start], np.int64)
+        elif name.endswith(".row"):
+            stem = name[: -len(".row")]
+            first, last = np.searchsorted(value, [start, stop])
+            cut[name] = value[first:last] - start
+            cut[f"{stem}.column"] = feeds[f"{stem}.column"][first:last]
+            cut[f"{stem}.data"] = feeds[f"{stem}.data"][first:last]
+        elif f"{name.rpartition('.')[0]}.row" not in feeds:
+            cut[name] = value[start:stop]
+    return cut
