@@ -129,6 +129,33 @@ AUDIT: Table = {
     "value-out-of-range": (6, "a value is outside its bounds"),
 }
 
+PROGRAMS: Table = {
+    "plan-invalid": (8, "programs/NAME.json is not JSON, or a key is unknown, absent or of another type"),
+    "plan-not-canonical": (8, "programs/NAME.json is not canonical JSON"),
+    "limit-program-bytes": (8, "a program's graph is larger than the limit program_bytes"),
+    "limit-program-depth": (8, "graphs stand inside one another too deeply"),
+    "limit-program-elements": (8, "a constant, or what constants ask for, has more elements than program_elements"),
+    "limit-program-nodes": (8, "a program's graph has more nodes than the limit program_nodes"),
+    "limit-program-parts": (8, "a program's graph has more parts than the limit program_parts"),
+    "limit-program-rank": (8, "a constant has more axes than the limit program_rank"),
+    "limit-program-rounds": (8, "a loop inside a program's graph may go round more often than program_rounds"),
+    "limit-program-targets": (8, "a node answers with more columns than the limit program_targets"),
+    "limit-program-tensors": (8, "a program's graph has more constants than the limit program_tensors"),
+    "limit-program-text-bytes": (8, "a name or text in a program's graph is longer than the limit program_text_bytes"),
+    "limit-program-tree-depth": (8, "a decision tree is deeper than the limit program_tree_depth"),
+    "limit-program-tree-nodes": (8, "an ensemble of trees has more nodes than the limit program_tree_nodes"),
+    "program-attribute": (8, "an attribute of a node is unknown, of another type, or its value breaks a rule"),
+    "program-external-data": (8, "a program's graph names data outside of itself"),
+    "program-functions": (8, "a program's graph brings functions, training information, or graphs where none may be"),
+    "program-interface": (8, "the inputs and outputs of a program's graph are not those of its plan"),
+    "program-invalid": (8, "a program's graph is not an ONNX model in the one form a program has"),
+    "program-operator": (8, "a node's operator is not of the closed list"),
+    "program-opset": (8, "a domain or version of operators, or a version of ONNX, is not supported"),
+    "program-order": (8, "a node reads a value that is not there before it, or two values have one name"),
+    "program-tensor": (8, "a constant has a type that is not allowed, or its values do not fit its shape"),
+    "program-trees": (8, "the arrays of an ensemble of trees do not make trees"),
+}
+
 ENVIRONMENT: Table = {
     "build-failed": (7, "these libraries cannot build the model"),
     "class-missing": (7, "the installed library has no such class"),
@@ -197,14 +224,18 @@ CALLS: Table = {
     "input-unreadable": (None, "the rows to predict cannot be read"),
     "input-value": (None, "a value of the rows to predict cannot be read as its column"),
     "memory-short": (None, "the memory for the artifact is not to be had"),
+    "method-absent": (None, "the program has no form of this method; the original has it"),
     "method-unknown": (None, "the model has no such method"),
     "mmap-unsupported": (None, "files cannot be mapped on this system"),
     "output-form": (None, "the predictions cannot be written in this form"),
+    "outside-domain": (None, "a row is outside the domain the program is certified for"),
     "policy-invalid": (None, "the policy has an unknown key or a value that is not valid"),
     "policy-unreadable": (None, "the policy file cannot be read"),
+    "precision-unknown": (None, "not one of the precisions of a program"),
     "predict-answer": (None, "the model's answer cannot be written as a table"),
     "predict-layout": (None, "the model does not take a table"),
     "predict-no-cases": (None, "the artifact does not say what its inputs are"),
+    "program-missing": (None, "the artifact holds no such program"),
     "replay-unknown": (None, "not one of the ways to replay"),
     "source-changed": (None, "the file changed while it was read"),
     "source-missing": (None, "there is no such file or folder"),
@@ -214,6 +245,7 @@ CALLS: Table = {
     "source-unreadable": (None, "the source cannot be read"),
     "source-url": (None, "the source is an address; fetch it first"),
     "target-exists": (None, "the folder to write is there already"),
+    "target-missing": (None, "it is not said where to write"),
     "target-not-file": (None, "the file to write is there and is not a regular file"),
     "target-type": (None, "the target is not a path of text"),
     "target-unsynced": (None, "the target is written whole, but the disk did not confirm its name"),
@@ -235,6 +267,9 @@ SAVE: Table = {
     "metric-invalid": (None, "a metric is not a finite number"),
     "name-not-importable": (None, "a class or function of the user's own cannot be found again by another process"),
     "not-fitted": (None, "the estimator is not fitted"),
+    "program-drifted": (None, "no method of the program answers like the original; none was attached"),
+    "program-impossible": (None, "no method of the model has a form as a program"),
+    "program-no-cases": (None, "without recorded cases no program can be certified"),
     "rows-unknown": (None, "not one of the ways to keep rows"),
     "sample-empty": (None, "the sample has no rows"),
     "sample-unsupported": (None, "the sample is not of a kind that can be recorded"),
@@ -244,6 +279,6 @@ SAVE: Table = {
 }
 
 SECTIONS: tuple[Table, ...] = (
-    CONTAINER, MANIFEST, DIGESTS, POLICY, TENSORS, TREE, AUDIT, ENVIRONMENT, CASES, REASONS, CALLS, SAVE,
+    CONTAINER, MANIFEST, DIGESTS, POLICY, TENSORS, TREE, AUDIT, PROGRAMS, ENVIRONMENT, CASES, REASONS, CALLS, SAVE,
 )  # fmt: skip
 CODES: Table = {code: entry for section in SECTIONS for code, entry in section.items()}

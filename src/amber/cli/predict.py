@@ -26,6 +26,7 @@ _FORMS = ("csv", "tsv", "jsonl", "parquet", "npy")
     examples=(
         ("amber predict churn.amber customers.csv -o answers.csv", "one prediction a row"),
         ("amber predict churn.amber customers.parquet -m predict_proba -o scores.parquet", "one column a class"),
+        ("amber predict churn.frozen.amber rows.csv --program", "without the model's library (amber freeze)"),
         ("zcat rows.csv.gz | amber predict churn.amber - --keep > answers.csv", "from a pipe, ids copied along"),
     ),
 )
@@ -33,6 +34,7 @@ _FORMS = ("csv", "tsv", "jsonl", "parquet", "npy")
 @click.argument("input", metavar="INPUT")
 @click.option("-o", "--output", metavar="OUT", help="Where to write; the ending says the form. Default: CSV to stdout.")
 @click.option("-m", "--method", default="predict", show_default=True, metavar="NAME", help="Which method to ask.")
+@click.option("--program", is_flag=True, help="Ask the frozen program; the model's library is not needed.")
 @click.option("--keep", is_flag=True, help="Copy the columns that are not the model's (an id) before the answers.")
 @click.option("--column", metavar="NAME", help="The column to take, for a model that takes texts.")
 @click.option("--missing", multiple=True, metavar="TEXT", help="A cell with this text is missing. Repeat it.")

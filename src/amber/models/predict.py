@@ -8,6 +8,7 @@ What the model takes is learnt from its own recorded cases, not guessed from the
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -28,6 +29,7 @@ MOST_ROWS = 65_536  # rows of one block at most
 FEWEST_ROWS = 256
 BLOCK_CELLS = 4_000_000  # cells of one block, about 32 MB of numbers
 
+_ROW = re.compile(r"^row [0-9]+, ")
 Progress = Callable[[float | None, int], None]
 
 
@@ -41,6 +43,7 @@ class Options:
         column: Name of the one column, for a model that takes texts.
         missing: Further spellings of a missing cell.
         keep: Copy the columns that are not the model's (an id, say) in front of the answers.
+        program: Ask the frozen program in place of the model; the model's library is then not needed.
         form: Form of the output (`csv`, `tsv`, `jsonl`, `parquet`, `npy`); None: by the ending, CSV for a stream.
     """
 
@@ -50,6 +53,7 @@ class Options:
     missing: frozenset[str] = frozenset()
     keep: bool = False
     form: str | None = None
+    program: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def predict_file(
         AmberError: As `load` raises.
     """
     wishes = options or Options()
-    model = load(source, policy=policy)
+    model = _asked(source, policy, wishes.program)
     expected = _expected(source, method, policy or Policy())
     form = wishes.form or (writers.form_of(output) if isinstance(output, str) else "csv")
     rows = chunk_rows or MOST_ROWS
@@ -113,6 +117,14 @@ def predict_file(
                     progress(reader.share(), run.rows)
             writer.close()
     return Predicted(run.rows, run.names, (*found.notes, *run.notes))
+
+
+def _asked(source: Any, policy: Policy | None, frozen: bool) -> Any:
+    if not frozen:
+        return load(source, policy=policy)
+    from amber.models.program import program
+
+    return program(source, policy=policy)
 
 
 def _expected(source: Any, method: str, policy: Policy) -> Expected:
@@ -193,8 +205,13 @@ class _Run:
         """Ask the model; where it refuses, say which row it was."""
         try:
             answer = self._call(table)
-        except AmberError:
-            raise
+        except AmberError as error:
+            if error.code not in ("input-refused", "outside-domain"):
+                raise
+            position, reason = self._culprit(table, block.rows, error)
+            place = block.place(position) if position is not None else f"{block.place(0)} and after"
+            said = _ROW.sub("", getattr(reason, "message", str(reason)))  # the line of the file says it better
+            raise SourceError(error.code, f"{place}: {said}", where=self.where) from error
         except MemoryError:
             raise
         except Exception as error:  # whatever a model raises on a row it does not like

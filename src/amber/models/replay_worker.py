@@ -47,6 +47,8 @@ def _replay(order: Any) -> Any:
         with open_checked(order.source, rules, "auto") as checked:
             if blake3(checked.opened.members[MANIFEST]).hexdigest() != order.manifest:
                 return Outcome("broken", "source-changed", "the file changed while it was verified")
+            if order.program:
+                return _program(order, checked, rules)
             tree = read_tree(checked.opened.members, rules.limits)
             audit(tree, rules)
             evidence = _evidence(order, rules, checked, read_evidence)
@@ -58,6 +60,24 @@ def _replay(order: Any) -> Any:
     except AmberError as error:
         return Outcome("broken", error.code, str(error))
     return _answers(model, evidence, order)
+
+
+def _program(order: Any, checked: Any, rules: Any) -> Any:
+    """Ask a program for every recorded case."""
+    import onnxruntime  # noqa: F401 - before the limit: its own mappings say nothing about the program
+
+    from amber.errors import CaseError
+    from amber.models.child import Outcome
+    from amber.models.program import chosen, confirm, opened
+
+    manifest, members = checked.manifest, checked.opened.members
+    info = chosen(manifest, order.program)
+    _limit_memory(4 * order.model_bytes + int(order.limits["replay_extra_bytes"]))
+    try:
+        confirm(opened(manifest, info, members, rules), manifest, members, rules)
+    except CaseError as error:
+        return Outcome("drifted", "program-drifted", str(error))
+    return Outcome("equivalent")
 
 
 def _evidence(order: Any, rules: Any, checked: Any, read_evidence: Any) -> Any:

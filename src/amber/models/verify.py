@@ -41,6 +41,9 @@ def verify(
         report: Report = checked.report
         if report.verdict == "broken" or checked.tree is None or checked.manifest is None:
             return report
+        report = programs(report, checked, rules, replayed=cases)
+        if report.verdict == "broken":
+            return report
         try:
             report = _audit_values(report, checked.tree, rules)
             if report.verdict == "broken":
@@ -55,7 +58,43 @@ def verify(
         if checked.manifest.cases is None:
             return _judged(_with_step(report, Step(9, "not-present"), "unchecked", "no-cases"), rules)
         outcome = replay_in_child(checked, rules, moved, tolerance)
-    return _judged(_merged(report, outcome), rules)
+    return _judged(_with_programs(_merged(report, outcome)), rules)
+
+
+def programs(report: Report, checked: Any, rules: Policy, *, replayed: bool) -> Report:
+    """Step 8: the graph and the plan of every program, and in a child process its answers to the recorded cases."""
+    from amber.errors import AmberError
+    from amber.models.program import opened
+
+    manifest = checked.manifest
+    if not manifest.programs:
+        return report
+    try:
+        for info in manifest.programs:
+            opened(manifest, info, checked.opened.members, rules)
+    except AmberError as error:
+        return _ending(report, 8, "failed", error.code, str(error))
+    except ImportError as error:
+        said = f"{error}; pip install 'amber[program]'"
+        return _with_step(report, Step(8, "not-supported", "library-missing", said))
+    if not replayed or report.refused or manifest.cases is None:
+        return _with_step(report, Step(8, "not-asked", detail="graph and plan passed; answers: not-asked"))
+    for info in manifest.programs:
+        outcome = replay_in_child(checked, rules, [], None, program=info.name)
+        if outcome["verdict"] != "equivalent":
+            status: Status = "not-asked" if outcome["verdict"] == "unchecked" else "failed"
+            said = f"{info.name}: {outcome['detail'] or outcome['reason']}"
+            return _with_step(report, Step(8, status, outcome["reason"], said))
+    answered = ", ".join(f"{info.name} answers as certified" for info in manifest.programs)
+    return _with_step(report, Step(8, "passed", detail=answered))
+
+
+def _with_programs(report: Report) -> Report:
+    """A program that no longer answers as certified makes the artifact `drifted`, whatever the original does."""
+    failed = next((step for step in report.steps if step.number == 8 and step.status == "failed"), None)
+    if failed is None or report.verdict in ("drifted", "broken"):
+        return report
+    return replace(report, verdict="drifted", reason=failed.code)
 
 
 def _audit_values(report: Report, tree: Any, rules: Policy) -> Report:

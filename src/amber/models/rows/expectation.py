@@ -46,7 +46,7 @@ class Expected:
     @property
     def named(self) -> bool:
         """Whether columns are found by name (frames), or by position (arrays)."""
-        return self.layout == "frame"
+        return self.layout in ("frame", "columns")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def expected_of(evidence: Evidence | None) -> Expected:
         UsageError: `predict-no-cases`: the artifact has no ordinary recorded rows to learn it from.
         CaseError: The recorded inputs cannot be read.
     """
-    from amber.cases import tables
+    from amber.cases import plain
 
     clean = [group for group in (evidence.groups if evidence else []) if group.kind in CLEAN_KINDS]
     if not clean:
@@ -75,7 +75,9 @@ def expected_of(evidence: Evidence | None) -> Expected:
             hint="save it again with sample=, or load it in Python",
         )
     layout = clean[0].layout
-    example = tables.decode(layout, clean[0].inputs)
+    example = plain.decode(layout, clean[0].inputs)
+    if isinstance(example, dict):
+        layout = "columns"
     return Expected(layout, example, _columns(layout, example))
 
 
@@ -83,6 +85,8 @@ def _columns(layout: str, example: Any) -> list[Wanted]:
     if layout == "frame":
         labels = [str(label) for label in example.columns]
         return [_of_series(example.iloc[:, i], label) for i, label in enumerate(labels)]
+    if layout == "columns":
+        return [_of_values(values, str(label)) for label, values in example.items()]
     if layout == "series":
         return [_of_series(example, "text" if example.name is None else str(example.name))]
     if layout == "strings":
@@ -94,6 +98,11 @@ def _columns(layout: str, example: Any) -> list[Wanted]:
     if layout in WHOLE:
         return []
     raise CaseError("predict-layout", f"rows of layout {layout!r} cannot be read from a file")
+
+
+def _of_values(values: Any, name: str) -> Wanted:
+    example = values.tolist() if values.dtype == object else []
+    return Wanted(name, values.dtype, example, _filler(example))
 
 
 def _of_series(series: Any, name: str) -> Wanted:
@@ -204,6 +213,8 @@ def build(expected: Expected, block: Block, where: str, missing: frozenset[str])
         _column(wanted, cells, block, where, missing)
         for wanted, cells in zip(expected.columns, block.cells, strict=True)
     ]
+    if expected.layout == "columns":
+        return dict(zip(expected.example, columns, strict=True))
     if expected.layout == "frame":
         return _frame(expected, columns, block)
     if expected.layout == "series":
@@ -256,6 +267,8 @@ def _dtype(column: Any) -> Any:
 
 def part(table: Any, start: int, stop: int) -> Any:
     """Return the rows [start, stop) of an object that a model takes."""
+    if isinstance(table, dict):
+        return {name: column[start:stop] for name, column in table.items()}
     return table.iloc[start:stop] if hasattr(table, "iloc") else table[start:stop]
 
 
