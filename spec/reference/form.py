@@ -150,9 +150,9 @@ def read_manifest(members, limits):  # its form, its spelling, its values are lo
     frozen = [(each["name"], each["member"]) for each in manifest.get("programs", [])]
     sound = frozen == sorted(dict(frozen).items()) and set(manifest["batching"]) <= set(manifest["methods"])
     need(sound and all(member == f"programs/{name}.onnx" for name, member in frozen), "manifest-value")
-    # Those listed and those present, their places, pairs and sizes; the card.
     listed, signed = manifest["members"], {name for name in members if name.startswith(SIGNATURES)}
-    present, named = set(members) - signed - {MANIFEST}, set(dict(frozen).values())
+    named = {f"programs/{name}.{end}" for name, _ in frozen for end in ("onnx", "json")}
+    present = set(members) - signed - {MANIFEST}
     cases, programs = ({name for name in present if name.startswith(folder)} for folder in ("cases/", "programs/"))
     need(present <= set(listed), "member-unlisted", set(listed) <= present, "member-missing")
     need(all(len(members[name]) == listed[name]["size"] for name in present), "member-size")

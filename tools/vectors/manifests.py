@@ -193,7 +193,7 @@ def _members() -> Iterator[Vector]:
     draft.extra = {"cases/g000.json": b"{}", "cases/g000.bin": b""}
     yield reject("member-unlisted", "cases", draft, "cases, but no `cases` in the manifest", 3)
     draft = plain()
-    draft.extra = {"programs/p.onnx": b""}
+    draft.extra = {"programs/p.onnx": b"", "programs/p.json": b"{}"}
     yield reject("member-unlisted", "program", draft, "a program that the manifest does not describe", 3)
     yield from _missing()
     draft = plain()
@@ -229,6 +229,9 @@ def _missing() -> Iterator[Vector]:
     drafts.append(("case-half", draft, "the JSON of a group without its tensors"))
     program = {"certificate": {}, "domain": {}, "member": "programs/p.onnx", "name": "p", "precision": "float64"}
     drafts.append(("program", _with(programs=[program]), "the manifest describes a program that is not there"))
+    draft = _with(programs=[program])
+    draft.extra = {"programs/p.onnx": b""}
+    drafts.append(("program-half", draft, "a graph without its plan"))
     for what, draft, shows in drafts:
         yield reject("member-missing", what, draft, shows, 3)
 

@@ -1,4 +1,4 @@
-"""Write `src/amber/vocabulary/{python,numpy,scipy,pandas}.json` from the tables beside this file.
+"""Write `src/amber/vocabulary/{python,numpy,scipy,pandas,xgboost,lightgbm}.json` from the tables beside this file.
 
 python tools/vocabulary/libraries.py           # write
 python tools/vocabulary/libraries.py --check   # exit 1 if a file is not what would be written
@@ -12,14 +12,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import lib_lightgbm
 import lib_numpy
 import lib_pandas
 import lib_python
 import lib_scipy
+import lib_xgboost
 
 FOLDER = Path(__file__).parents[2] / "src" / "amber" / "vocabulary"
 LIBRARIES: dict[str, ModuleType] = {
     "python": lib_python, "numpy": lib_numpy, "scipy": lib_scipy, "pandas": lib_pandas,
+    "xgboost": lib_xgboost, "lightgbm": lib_lightgbm,
 }  # fmt: skip
 
 
@@ -48,7 +51,7 @@ def _block(table: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or compare the four files."""
+    """Write or compare the files."""
     stale = 0
     for name, tables in LIBRARIES.items():
         path, wanted = FOLDER / f"{name}.json", render(name, tables)

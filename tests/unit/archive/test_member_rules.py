@@ -37,7 +37,7 @@ def test_what_passes() -> None:
     check(BASE)
     check({**BASE, "README.md": 0, "model/strings.json": 2, SHARD1: 1, SHARD2: 1, BUNDLE: 256 * 1024})
     check({**BASE, "cases/g000.json": 1, "cases/g000.bin": 0}, cases=CASES)
-    check({**BASE, "programs/main.onnx": 1}, programs=[PROGRAM])
+    check({**BASE, "programs/main.onnx": 1, "programs/main.json": 1}, programs=[PROGRAM])
 
 
 def test_lists_and_members_must_agree() -> None:
@@ -74,6 +74,7 @@ def test_places_and_pairs(more: dict[str, int], code: str) -> None:
 def test_what_the_manifest_describes_must_be_there() -> None:
     assert refused(BASE, cases=CASES)[0] == "member-missing"
     assert refused(BASE, programs=[PROGRAM])[0] == "member-missing"
+    assert refused({**BASE, "programs/main.onnx": 1}, programs=[PROGRAM])[0] == "member-missing"
 
 
 @pytest.mark.parametrize("name", ["model/tree.json", "env/pylock.toml"])

@@ -72,6 +72,7 @@ def test_order_is_manifest_then_code_points_then_signatures() -> None:
     [
         "manifest.json", "README.md", "env/pylock.toml", "model/tree.json", "model/strings.json",
         "model/tensors-00001.safetensors", "cases/g000.json", "cases/g000.bin", "programs/main.onnx",
+        "programs/main.json",
         "signatures/0001-oms.sigstore.json", "signatures/0001.tlog-proof",
     ],
 )  # fmt: skip
