@@ -31,7 +31,7 @@ Precision = Literal["float64", "float32"]
 NAMES: dict[str, str] = {"float64": "onnx", "float32": "onnx-float32"}
 BLOCK_ELEMENTS = 2**23  # floats that one step of a graph may hold for the rows of one run, about 64 MiB
 COVERED = 0.9  # of the caller's rows a domain must keep inside
-_ROUNDS = 4
+_SINGLE = "; float32 cannot tell apart what only float64 can: save the model with a float32 sample"
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _certified(graph: bytes, plan: Plan, evidence: Evidence, precision: Precisio
     if not kept:
         raise FreezeError(
             "program-drifted", "no method of the program answers like the original",
-            hint="no program is attached; the original answers",
+            hint="no program is attached; the original answers" + _SINGLE * (precision == "float32"),
             problems=tuple(Problem("program-drifted", method, why) for method, why in sorted(dropped.items())),
         )  # fmt: skip
     outputs = [output for output in plan.outputs if output.method not in dropped]

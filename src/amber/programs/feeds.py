@@ -145,7 +145,10 @@ class Feeder:
         if self.checks and not (self.all_finite and len(self.checks) == 1 and np.isfinite(matrix).all()):
             for rule, code, places in self.checks:
                 self._enforce(rule, code, places, matrix)
-        return matrix if matrix.dtype == self.float else matrix.astype(self.float)
+        if matrix.dtype == self.float:
+            return matrix
+        with np.errstate(over="ignore"):
+            return matrix.astype(self.float)
 
     def _enforce(self, rule: Rule, code: str, places: list[int], matrix: Any) -> None:
         values = matrix if len(places) == matrix.shape[1] else matrix[:, places]
