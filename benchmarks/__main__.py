@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks import targets
 from benchmarks.large import measure_large
 from benchmarks.measure import Result, measure, stolen
-from benchmarks.page import Measured, page
+from benchmarks.page import Measured, page, replaced
 from benchmarks.startup import measure_startup
 from benchmarks.subjects import SUBJECTS
 
@@ -37,7 +37,9 @@ def main(words: list[str] | None = None) -> int:
     print(text)
     output = wishes.output or (None if wishes.quick or wishes.only else RESULTS)
     if output is not None:
-        output.write_text(text, encoding="utf-8")
+        known = output.read_text(encoding="utf-8") if output.exists() else ""
+        programs = known.partition("<!-- programs -->")[2].partition("<!-- /programs -->")[0]
+        output.write_text(replaced(text, "programs", programs) if programs else text, encoding="utf-8")
     return 0
 
 

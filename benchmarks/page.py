@@ -52,6 +52,14 @@ def page(measured: Measured, rounds: int, stolen: float, wall: float, quick: boo
     return "\n".join(parts) + "\n"
 
 
+def replaced(text: str, part: str, new: str) -> str:
+    """Return a page with one marked part replaced, or put at its end."""
+    begin, end = f"<!-- {part} -->", f"<!-- /{part} -->"
+    head, found, rest = text.partition(begin)
+    tail = rest.partition(end)[2] if found else "\n"
+    return f"{head.rstrip()}\n\n{begin}\n{new.strip()}\n{end}{tail}"
+
+
 def _targets(lines: list[Line]) -> Iterator[str]:
     yield f"## Promises: {sum(line.kept for line in lines)} of {len(lines)} kept\n"
     yield "Ratios are medians over the rounds of two measurements of the same round.\n"

@@ -128,5 +128,9 @@ class UsageError(AmberError):
     """An argument is wrong."""
 
 
+class AbsentError(UsageError, AttributeError):
+    """The program has no form of this method; `hasattr` says so too."""
+
+
 class AmberWarning(UserWarning):
     """Something the caller should know that stops nothing (for example verdict `equivalent`)."""

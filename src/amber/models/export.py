@@ -190,6 +190,7 @@ class _Plain:
         self.columns = self._columns()
         if self.columns:
             self._look_up()
+        self._shapes()
         self.inputs = [each.name for each in self.model.graph.input]
         self.outputs = [each.name for each in self.model.graph.output]
         self.outside = list(_outside(self))
@@ -242,6 +243,17 @@ class _Plain:
         graph.node.extend([*first, *nodes])
         if all(each.domain != _ML for each in self.model.opset_import):
             self.model.opset_import.append(helper.make_opsetid(_ML, _LOOKUP))
+
+    def _shapes(self) -> None:
+        """Declare what a program leaves to its plan and ONNX wants of every graph: how wide inputs and outputs are."""
+        from onnx import shape_inference
+
+        for each in self.model.graph.input:
+            if each.name == "numbers":
+                each.type.tensor_type.shape.dim[1].dim_value = len(self.plan.numbers)
+        known = shape_inference.infer_shapes(self.model, data_prop=True)
+        for mine, found in zip(self.model.graph.output, known.graph.output, strict=True):
+            mine.CopyFrom(found)
 
     def finished(self, identity: str) -> bytes:
         """Return the bytes of the file: the same for the same artifact."""
@@ -332,7 +344,7 @@ def _outside(plain: _Plain) -> Iterator[dict[str, Any]]:
     refused = {names[each.column]: each.refused for each in plan.codes if each.refused and each.column in names}
     if refused:
         yield {"what": "refused-categories", "inputs": refused,
-               "said": f"the original refuses unseen or missing categories in {', '.join(map(shown, refused))}"}  # fmt: skip
+               "said": f"unseen or missing categories are refused in {', '.join(map(shown, refused))}"}  # fmt: skip
     if plan.rules:
         kinds = ", ".join(sorted({rule.rule for rule in plan.rules}))
         yield {"what": "rules", "said": f"rows the original refuses are answered (amber.rules: {kinds})"}
@@ -400,7 +412,7 @@ def _answered(ask: Callable[[Any], Any], X: Any) -> bool:
     return True
 
 
-class _Unsayable(ValueError):
+class _Unsayable(Exception):  # noqa: N818 - a signal inside this module
     """A value that no input of the plain graph can hold."""
 
 
@@ -417,11 +429,14 @@ def _asker(plain: _Plain, plan: Plan, domain: Domain, sessions: Any) -> Callable
     session = sessions.for_outputs(plain.outputs)
     inputs = {each.name for each in session.get_inputs()}
 
+    def run(feeds: Arrays) -> list[Any]:
+        answers: list[Any] = session.run(plain.outputs, feeds)
+        return answers
+
     def ask(X: Any) -> tuple[Arrays, Arrays]:
         rows = rows_of(X, plan.request, used)
         feeds = {name: value for name, value in feeder.feed(rows).items() if name in inputs}
         given = _given(plain, feeds, rows.pick)
-        run = lambda part: session.run(plain.outputs, part)  # noqa: E731 - the form in_blocks asks for
         arrays = run(feeds) if rows.count <= plan.block else in_blocks(run, feeds, rows.count, plan.block)
         answered = dict(zip(plain.outputs, arrays, strict=True))
         if plan.refused and answered["refused"].any():

@@ -101,7 +101,7 @@ def freeze(
         tree = read_tree(opened.members, rules.limits)
         audit(tree, rules)
         evidence = read_evidence(manifest, opened.members, rules.limits)
-        program = frozen(tree, evidence, manifest.methods, precision=precision, policy=rules)
+        program = frozen(tree, evidence, manifest.methods, manifest.libraries, precision=precision, policy=rules)
         parent = artifact_id({name: [view] for name, view in opened.members.items()})
         draft = attached(manifest, program)
         draft = msgspec.structs.replace(draft, lineage=Lineage(parent=parent, note="frozen"))

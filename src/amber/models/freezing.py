@@ -8,7 +8,7 @@ Used by `amber.save(freeze=True)` and `amber.freeze`. Nothing of the model's lib
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +31,7 @@ Precision = Literal["float64", "float32"]
 NAMES: dict[str, str] = {"float64": "onnx", "float32": "onnx-float32"}
 BLOCK_ELEMENTS = 2**23  # floats that one step of a graph may hold for the rows of one run, about 64 MiB
 COVERED = 0.9  # of the caller's rows a domain must keep inside
+INVERSE = "inverse_transform"  # alone it is no program
 _SINGLE = "; float32 cannot tell apart what only float64 can: save the model with a float32 sample"
 
 
@@ -71,14 +72,16 @@ def runtime() -> dict[str, str]:
 
 
 def frozen(
-    tree: Tree, evidence: Evidence | None, methods: Sequence[str], *, precision: Precision, policy: Policy
-) -> FrozenProgram:
+    tree: Tree, evidence: Evidence | None, methods: Sequence[str], libraries: Mapping[str, str], *,
+    precision: Precision, policy: Policy,
+) -> FrozenProgram:  # fmt: skip
     """Emit and certify a program.
 
     Args:
         tree: The audited tree.
         evidence: The recorded cases.
         methods: The recorded methods of the original.
+        libraries: Their versions when the cases were recorded.
         precision: What the program computes in.
         policy: `allow` names functions of the caller that may be traced.
 
@@ -90,13 +93,18 @@ def frozen(
         raise FreezeError("program-no-cases", "the artifact has no cases to certify a program by",
                           hint="save it again with sample=")  # fmt: skip
     facts = facts_of(evidence, tree)
-    emitted, source = _emitted(tree, facts, methods, precision, policy)
+    emitted, source = _emitted(tree, facts, methods, libraries, precision, policy)
     plan = _plan(emitted, facts, precision, source)
     return _certified(emitted.graph, plan, evidence, precision, policy)
 
 
 def _emitted(
-    tree: Tree, facts: Facts, methods: Sequence[str], precision: Precision, policy: Policy
+    tree: Tree,
+    facts: Facts,
+    methods: Sequence[str],
+    libraries: Mapping[str, str],
+    precision: Precision,
+    policy: Policy,
 ) -> tuple[Emitted, str]:
     from amber.adapters import customs
     from amber.programs.emit import emit
@@ -113,7 +121,7 @@ def _emitted(
     try:
         emitted = emit(
             tree, leaf, form=facts.request.form, width=facts.request.width, methods=list(methods), precision=precision,
-            inverse=facts.inverse, functions=function,
+            inverse=facts.inverse, functions=function, versions=libraries,
         )  # fmt: skip
     except Unsupported as error:
         raise FreezeError(
@@ -132,13 +140,14 @@ def _plan(emitted: Emitted, facts: Facts, precision: Precision, source: str) -> 
             absent[method] = made
         else:
             outputs.append(made)
-    if not outputs:
+    if all(output.method == INVERSE for output in outputs):
         problems = tuple(Problem("program-impossible", method, why) for method, why in sorted(absent.items()))
         raise FreezeError("program-impossible", "no method has a form as a graph", problems=problems)
     return plans.Plan(
         plan=plans.VERSION, precision=precision, request=facts.request, outputs=outputs, numbers=emitted.numbers,
-        codes=emitted.codes, texts=emitted.texts, rules=emitted.rules, inverse=emitted.inverse,
-        refused=emitted.refused, absent=dict(sorted(absent.items())), source=source,
+        codes=emitted.codes, texts=emitted.texts, records=emitted.records, rules=emitted.rules,
+        inverse=emitted.inverse, refused=emitted.refused, refused_inverse=emitted.refused_inverse,
+        absent=dict(sorted(absent.items())), source=source,
         block=max(1, min(65536, BLOCK_ELEMENTS // max(emitted.widest, 1))),
     )  # fmt: skip
 
@@ -177,7 +186,7 @@ def _certified(graph: bytes, plan: Plan, evidence: Evidence, precision: Precisio
         found = _ask(plan, sessions, evidence, precision, rules)
     dropped = {each.method: _why(each) for each in found if each.verdict in ("drifted", "not-covered")}
     kept = [each for each in found if each.method not in dropped]
-    if not kept:
+    if all(each.method == INVERSE for each in kept):
         raise FreezeError(
             "program-drifted", "no method of the program answers like the original",
             hint="no program is attached; the original answers" + _SINGLE * (precision == "float32"),

@@ -167,7 +167,7 @@ def with_program(draft: Any, tree: Tree, recorded: Any, rules: Policy) -> tuple[
     from amber.models.freezing import frozen
 
     with needed("freeze"):
-        program = frozen(tree, recorded.evidence, recorded.methods, precision="float64", policy=rules)
+        program = frozen(tree, recorded.evidence, recorded.methods, draft.libraries, precision="float64", policy=rules)
     notes = tuple(f"the program has no {method}: {why}" for method, why in program.plan.absent.items())
     return attached(draft, program), members_of(program), notes
 

@@ -21,13 +21,13 @@ from amber.programs.requests import Rows, label, refusal
 FLOAT32_OVERFLOW = float(np.float64(np.finfo(np.float32).max) + 2.0**103)
 Feeds = dict[str, Any]
 _OF_FINITE = ("finite", "no-infinity", "float32")
-_PLAIN = frozenset((float, int, bool))
+_PLAIN = frozenset((float, int, bool, type(None)))
 
 
 class Feeder:
     """One plan, ready: `feed(rows)` gives the inputs of the graph by name."""
 
-    def __init__(self, plan: Plan, domain: Sequence[Rule] = ()) -> None:
+    def __init__(self, plan: Plan, domain: Sequence[Rule] = (), method: str = "") -> None:
         self.plan = plan
         self.float: Any = np.dtype(plan.precision)
         self.columns = list(plan.numbers)
@@ -37,19 +37,17 @@ class Feeder:
             (rule, code, _places(rule, place))
             for rules, code in ((plan.rules, "input-refused"), (domain, "outside-domain"))
             for rule in rules
-            if rule.rule in _NUMERIC
+            if rule.rule in _NUMERIC and method not in rule.spared
         ]
-        # every number finite is the rule of most models, and one pass
-        self.all_finite = any(
-            rule.rule == "finite" and len(places) == len(self.columns) for rule, _, places in self.checks
-        )
-        self.single = any(rule.rule == "float32" for rule, _, _ in self.checks)
-        # nothing but numbers and categories, and no rule that numbers of ordinary size could break
+        self.strict = any(rule.rule in ("finite", "float32") for rule, _, _ in self.checks)
+        # no rule that numbers of ordinary size could break; and nothing but numbers and categories
+        self.ordinary = all(rule.rule in _OF_FINITE for rule, _, _ in self.checks)
         self.straight = (
             plan.request.form == "table"
             and not plan.texts
+            and not plan.records
             and not domain
-            and all(rule.rule in _OF_FINITE for rule, _, _ in self.checks)
+            and self.ordinary
             and len(self.columns) + len(plan.codes) == plan.request.width
         )
         self.named = bool(plan.codes) or not plan.request.arrays or not self.whole
@@ -58,6 +56,7 @@ class Feeder:
         self.code_names = [self.names[codes.column] for codes in plan.codes] if self.names else []
         self.lookups = [Lookup(codes, plan, domain) for codes in plan.codes]
         self.texts = [_text_reader(text, plan, domain) for text in plan.texts]
+        self.texts += [_record_reader(records) for records in plan.records]
 
     def direct(self, rows: Any) -> Feeds | None:
         """Return the inputs of a request that needs no conversion; None where it does, or may break a rule.
@@ -76,7 +75,9 @@ class Feeder:
 
     def _ordinary(self, rows: Any) -> bool:
         """Whether all numbers keep every rule about finite numbers at once; if not, the rules are asked one by one."""
-        return bool(np.isfinite(rows).all()) and (not self.single or bool(np.abs(rows).max() < FLOAT32_OVERFLOW))
+        if self.strict:
+            return bool((np.abs(rows) < FLOAT32_OVERFLOW).all())
+        return not np.isinf(rows).any()
 
     def _one(self, row: dict[Any, Any]) -> Feeds | None:
         """Return the inputs of one row as a dict of plain values."""
@@ -88,9 +89,10 @@ class Feeder:
                 numbers = [row[name] for name in self.number_names]
                 if not _PLAIN.issuperset(map(type, numbers)):
                     return None
-                if self.checks and not sum(map(abs, numbers)) < FLOAT32_OVERFLOW:
+                matrix = np.array([numbers], np.float64)  # None becomes NaN
+                if self.checks and not self._ordinary(matrix):
                     return None
-                feeds["numbers"] = np.array([numbers], self.float)
+                feeds["numbers"] = matrix if self.float == np.float64 else matrix.astype(self.float)
             if self.lookups:
                 codes = [lookup.known[row[name]] for name, lookup in zip(self.code_names, self.lookups, strict=True)]
                 if any(code in lookup.refused for code, lookup in zip(codes, self.lookups, strict=True)):
@@ -142,7 +144,7 @@ class Feeder:
             matrix = np.empty((rows.count, len(self.columns)))
             for position, column in enumerate(self.columns):
                 matrix[:, position] = _floats(rows.pick(column), label(self.plan.request, column))
-        if self.checks and not (self.all_finite and len(self.checks) == 1 and np.isfinite(matrix).all()):
+        if self.checks and not (self.ordinary and self._ordinary(matrix)):
             for rule, code, places in self.checks:
                 self._enforce(rule, code, places, matrix)
         if matrix.dtype == self.float:
@@ -283,7 +285,7 @@ def _state(code: int) -> str:
 
 
 def _text_reader(text: plans.Text, plan: Plan, domain: Sequence[Rule]) -> tuple[str, int, Callable[[Any], Any]]:
-    from amber.programs import prelude
+    from amber.programs import prelude  # here, since most programs have none
 
     run = prelude.compile(text.prelude)
     where = "the texts" if text.column < 0 else label(plan.request, text.column)
@@ -298,6 +300,12 @@ def _text_reader(text: plans.Text, plan: Plan, domain: Sequence[Rule]) -> tuple[
         return run(items)
 
     return text.input, max(text.column, 0), read
+
+
+def _record_reader(records: plans.Records) -> tuple[str, int, Callable[[Any], Any]]:
+    from amber.programs import prelude
+
+    return records.input, 0, prelude.compile_records(records)
 
 
 def _outside(item: str, rule: Rule) -> bool:

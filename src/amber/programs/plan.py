@@ -41,6 +41,7 @@ class Rule(Strict):
     columns: list[int]  # positions in the request; empty: all of it (texts)
     low: str | None = None
     high: str | None = None
+    spared: list[str] = []  # methods it does not hold for
 
 
 class Scalar(Strict):
@@ -50,7 +51,7 @@ class Scalar(Strict):
     text: str
 
 
-Category = str | int | bool | Scalar
+Category = str | int | bool | Scalar | None  # None: as a label only, of a row that an encoder did not know
 
 
 class Codes(Strict):
@@ -163,6 +164,7 @@ class Plan(Strict):
     rules: list[Rule] = []  # what the original refuses
     inverse: int = 0  # columns of what `inverse_transform` takes: the input `inverse`
     refused: bool = False  # whether the graph has an output `refused`, true for rows an inner step refuses
+    refused_inverse: bool = False  # the same of `inverse_transform`: the output `refused.inverse`
     absent: dict[str, str] = {}  # methods without a form, and why
     block: int = 65536  # rows of one run at most
     source: str = "amber"  # who made the graph: amber, skl2onnx, onnxmltools
@@ -177,7 +179,7 @@ class Domain(Strict):
 
 def category(value: Any) -> Category:
     """Return a Python scalar in the form a plan holds it."""
-    if isinstance(value, bool | str):
+    if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
         return value if abs(value) < 2**53 else Scalar(kind="int", text=str(value))

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from amber.errors import UsageError, shown
+from amber.errors import AbsentError, shown
 from amber.programs.answers import Answerer
 from amber.programs.feeds import Feeder, Feeds
 from amber.programs.plan import Output, Plan, Rule
@@ -56,6 +56,7 @@ class Program:
         self.domain = list(domain)
         self.methods = [output.method for output in plan.outputs]
         self._feeder = Feeder(plan, domain)
+        self._spared = frozenset(method for rule in plan.rules for method in rule.spared)
         self._needed = frozenset(
             [*plan.numbers, *(each.column for each in plan.codes), *(max(each.column, 0) for each in plan.texts)]
         )
@@ -77,7 +78,7 @@ class Program:
         output = next((each for each in self.plan.outputs if each.method == name), None)
         if output is None:
             if name in self.plan.absent:
-                raise UsageError(
+                raise AbsentError(
                     "method-absent",
                     f"{name} has no form in this program: {shown(self.plan.absent[name], 500)}",
                     where=self.name,
@@ -88,8 +89,9 @@ class Program:
 
     def _rows(self, output: Output) -> Callable[[Any], Any]:
         run, answerer = self._runner(output), Answerer(output)
-        request, needed, feed, block = self.plan.request, self._needed, self._feeder.feed, self.plan.block
-        direct, plain = self._feeder.direct, answerer.plain
+        request, needed, block = self.plan.request, self._needed, self.plan.block
+        feeder = Feeder(self.plan, self.domain, output.method) if output.method in self._spared else self._feeder
+        feed, direct, plain = feeder.feed, feeder.direct, answerer.plain
 
         def ask(rows: Any) -> Any:
             feeds = direct(rows)
@@ -120,8 +122,9 @@ class Program:
 
     def _runner(self, output: Output) -> Callable[[Feeds], list[Any]]:
         """Return what runs the graph for one method, its inner refusals enforced."""
-        checked = self.plan.refused and output.method != INVERSE
-        names = [*output.outputs, "refused"] if checked else list(output.outputs)
+        inverse = output.method == INVERSE
+        checked = self.plan.refused_inverse if inverse else self.plan.refused
+        names = [*output.outputs, *(["refused.inverse" if inverse else "refused"] if checked else [])]
         session = self._sessions.for_outputs(names)
         inputs = frozenset(each.name for each in session.get_inputs())
         raw = session.run
