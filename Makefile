@@ -20,7 +20,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 say = @sed -n 's/^$@:.*\#\# /==> $@: /p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: help install demo test test-fast test-oldest fuzz lint format docs bench vigilance matrix vectors vocabulary compat wheel clean
+.PHONY: help install demo test test-fast test-oldest test-programs fuzz lint format docs bench vigilance matrix vectors vocabulary compat wheel clean
 
 help: ## list the targets and what each does
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r name text; do \
@@ -74,6 +74,20 @@ test-oldest: $(OLDEST)/.installed ## run the compat and contract tests on the ol
 	@mkdir -p build
 	@$(OLDEST)/bin/python $(PYTEST) tests/compat tests/contract --junitxml=$(JUNIT)-oldest.xml
 
+# Nothing but amber[program]: on the newest libraries, and on the oldest that can run what is frozen.
+.venv-program-newest/.installed .venv-program-oldest/.installed: pyproject.toml
+	@test -x $(@D)/bin/python || "$(PYTHON)" -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[program]' \
+	  $(if $(findstring oldest,$@),'numpy==1.26.4' 'onnxruntime==1.21.0')
+	@touch $@
+
+test-programs: $(VENV)/.installed-dev .venv-program-newest/.installed .venv-program-oldest/.installed ## run frozen programs where only onnxruntime and NumPy are installed
+	$(say)
+	@rm -rf build/programs && $(BIN)/python -m tests.framework_free.make build/programs
+	@.venv-program-newest/bin/python -m tests.framework_free.ask build/programs
+	@.venv-program-oldest/bin/python -m tests.framework_free.ask build/programs
+
 $(VENV)/.installed-fuzz: $(VENV)/.installed-dev
 	$(PIP) install --group fuzz
 	@touch $@
@@ -112,6 +126,7 @@ docs: $(VENV)/.installed-dev ## build the documentation into site/, every warnin
 bench: .venv-mlflow/.installed ## measure size, speed and every promise beside pickle, joblib, cloudpickle, skops and MLflow
 	$(say)
 	@$(BIN)/python -m benchmarks $(BENCH)
+	@$(BIN)/python -m benchmarks.programs $(BENCH)
 
 vigilance: $(VENV)/.installed-dev $(OLDEST)/.installed ## replay under other BLAS kernels and threads, hit every parameter; writes docs/vigilance.md
 	$(say)
