@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from amber.errors import AmberError as AmberError
     from amber.errors import AmberWarning as AmberWarning
+    from amber.models.bench import Measured as Measured
+    from amber.models.bench import bench as bench
     from amber.models.diff import Difference as Difference
     from amber.models.diff import diff as diff
+    from amber.models.export import Exported as Exported
+    from amber.models.export import export as export
     from amber.models.freeze import Frozen as Frozen
     from amber.models.freeze import freeze as freeze
     from amber.models.load import load as load
@@ -38,11 +42,15 @@ _HOMES = {
     "AmberError": "amber.errors",
     "AmberWarning": "amber.errors",
     "Difference": "amber.models.diff",
+    "Exported": "amber.models.export",
     "Frozen": "amber.models.freeze",
     "Info": "amber.vault.inspect",
+    "Measured": "amber.models.bench",
     "Policy": "amber.policy",
     "Report": "amber.report",
+    "bench": "amber.models.bench",
     "diff": "amber.models.diff",
+    "export": "amber.models.export",
     "freeze": "amber.models.freeze",
     "inspect": "amber.vault.inspect",
     "load": "amber.models.load",

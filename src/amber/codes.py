@@ -130,8 +130,6 @@ AUDIT: Table = {
 }
 
 PROGRAMS: Table = {
-    "plan-invalid": (8, "programs/NAME.json is not JSON, or a key is unknown, absent or of another type"),
-    "plan-not-canonical": (8, "programs/NAME.json is not canonical JSON"),
     "limit-program-bytes": (8, "a program's graph is larger than the limit program_bytes"),
     "limit-program-depth": (8, "graphs stand inside one another too deeply"),
     "limit-program-elements": (8, "a constant, or what constants ask for, has more elements than program_elements"),
@@ -144,6 +142,8 @@ PROGRAMS: Table = {
     "limit-program-text-bytes": (8, "a name or text in a program's graph is longer than the limit program_text_bytes"),
     "limit-program-tree-depth": (8, "a decision tree is deeper than the limit program_tree_depth"),
     "limit-program-tree-nodes": (8, "an ensemble of trees has more nodes than the limit program_tree_nodes"),
+    "plan-invalid": (8, "programs/NAME.json is not JSON, or a key is unknown, absent or of another type"),
+    "plan-not-canonical": (8, "programs/NAME.json is not canonical JSON"),
     "program-attribute": (8, "an attribute of a node is unknown, of another type, or its value breaks a rule"),
     "program-external-data": (8, "a program's graph names data outside of itself"),
     "program-functions": (8, "a program's graph brings functions, training information, or graphs where none may be"),
@@ -250,6 +250,7 @@ CALLS: Table = {
     "target-type": (None, "the target is not a path of text"),
     "target-unsynced": (None, "the target is written whole, but the disk did not confirm its name"),
     "target-unwritable": (None, "the target cannot be written; nothing was changed"),
+    "trace-refused": (None, "a function does what cannot be traced into a program"),
     "verdict-unknown": (None, "not one of the five verdicts"),
 }
 

@@ -40,6 +40,19 @@ class Limits:
     iterations: int = 10_000_000  # of a solver that runs inside transform or predict
     unfolded_objects: int = 1_000_000  # objects counted along every way that leads to them
     nesting: int = 100  # object arrays, deques and default dicts inside one another
+    # programs: graphs and what their parameters alone ask for
+    program_bytes: int = 256 * MIB  # one graph
+    program_parts: int = 1_000_000  # messages and texts in a graph
+    program_text_bytes: int = 65_536  # one name or text in a graph
+    program_nodes: int = 200_000
+    program_tensors: int = 200_000  # constants
+    program_rank: int = 8  # axes of a constant
+    program_elements: int = 2**26  # of a constant, or of what constants alone make
+    program_tree_nodes: int = 5_000_000  # inner nodes and leaves of one ensemble
+    program_tree_depth: int = 2048  # onnxruntime builds a tree by recursion: 15,000 end in a crash
+    program_rounds: int = 100_000  # of a loop inside a graph
+    program_memory_bytes: int = 4 * GIB  # what sessions of one process hold between their nodes, all together
+    program_targets: int = 65_536  # columns that one ensemble or classifier answers with
     # replay
     replay_seconds: float = 60.0  # in a child process, wall clock
     replay_extra_bytes: int = 1 * GIB  # address space on top of four times the model

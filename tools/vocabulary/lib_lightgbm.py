@@ -13,13 +13,13 @@ from amber.adapters.lightgbm import KEYWORDS
 _OBJECTIVES = (
     "regression l2 mean_squared_error mse l2_root root_mean_squared_error rmse regression_l1 l1 mean_absolute_error mae"
     " huber fair poisson quantile mape mean_absolute_percentage_error gamma tweedie binary multiclass softmax"
-    " multiclassova multiclass_ova ova ovr cross_entropy xentropy cross_entropy_lambda xentlambda lambdarank rank_xendcg"
-    " xendcg xe_ndcg xe_ndcg_mart xendcg_mart"
-).split()
+    " multiclassova multiclass_ova ova ovr cross_entropy xentropy cross_entropy_lambda xentlambda lambdarank"
+    " rank_xendcg xendcg xe_ndcg xe_ndcg_mart xendcg_mart"
+)
 _PLAIN = ["none", "bool", "number", {"is": "str", "max_chars": 4096}, "list"]
 _PARAMETERS: dict[str, Json] = {
     "boosting_type": text("gbdt", "gbrt", "dart", "rf", "random_forest", "goss"),
-    "objective": ["none", text(*_OBJECTIVES)],
+    "objective": ["none", text(*_OBJECTIVES.split())],
     "num_leaves": "int",
     "max_depth": "int",
     "learning_rate": "number",
@@ -53,7 +53,7 @@ _FITTED: dict[str, Json] = {
     "_n_classes": integer(-1, 65_536),
     "_n_features": integer(-1, 2**24),
     "_n_features_in": integer(-1, 2**24),
-    "_objective": ["none", text(*_OBJECTIVES)],
+    "_objective": ["none", text(*_OBJECTIVES.split())],
     "_other_params": {"is": "map", "keys": text(*KEYWORDS)},
     "fitted_": "bool",
 }

@@ -15,6 +15,8 @@ _MODULES = {
     "scipy": "amber.adapters.scipy",
     "pandas": "amber.adapters.pandas",
     "scikit-learn": "amber.adapters.sklearn",
+    "xgboost": "amber.adapters.xgboost",
+    "lightgbm": "amber.adapters.lightgbm",
 }
 
 

@@ -22,6 +22,8 @@ TABLE: dict[str, Entry] = {
     "diff": Entry("amber.cli.diff", "What changed: parameters, tensors, environment, cases, answers."),
     "predict": Entry("amber.cli.predict", "Rows in (CSV, Parquet, JSON lines, .npy), predictions out."),
     "freeze": Entry("amber.cli.freeze", "A certified program beside the model, that runs without its library."),
+    "export": Entry("amber.cli.export", "The program as plain ONNX, with cases any runtime can replay."),
+    "bench": Entry("amber.cli.bench", "Original against program: start, one row, many, memory, answers."),
     "unpack": Entry("amber.cli.unpack", "The same members as a folder."),
     "pack": Entry("amber.cli.pack", "The folder as a file again, byte for byte."),
     "redact": Entry("amber.cli.redact", "The same model with synthetic rows in place of recorded ones."),

@@ -133,7 +133,7 @@ def bench(
     from amber.vault.check import open_checked
 
     if rows < 1 or rounds < 1:
-        raise UsageError("rows-invalid", "rows and rounds are numbers from 1")
+        raise UsageError("input-empty", f"{rows} rows in {rounds} rounds: both are numbers from 1")
     rules = policy or Policy()
     with open_checked(source, rules, "auto") as checked:
         manifest, members = checked.manifest, checked.opened.members

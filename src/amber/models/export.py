@@ -356,6 +356,9 @@ def _outside(plain: _Plain) -> Iterator[dict[str, Any]]:
     if labels:
         yield {"what": "labels", "outputs": labels,
                "said": f"the labels of {', '.join(labels)}: the output is an index into amber.classes"}  # fmt: skip
+    if plan.request.form == "sparse":
+        yield {"what": "entries", "input": "sparse",
+               "said": "taking a sparse matrix apart: sparse.data, sparse.column and sparse.row, row by row"}  # fmt: skip
     for text in plan.texts:
         yield {"what": "prelude", "input": text.input, "column": text.column, "prelude": text.prelude,
                "said": f"the counting of words for {text.input} (decoding, tokens, vocabulary)"}  # fmt: skip

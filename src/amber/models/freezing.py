@@ -164,12 +164,15 @@ def _output(method: str, parts: list[Part], facts: Facts) -> Output | str:
     if form.layout not in ("array", "arrays", "tuple", "csr", "frame"):
         return f"the original answers a {form.layout}"
     several = form.layout in ("arrays", "tuple")
-    if not labels and len(parts) != (len(form.dtypes) if several else 1):
+    if parts[0].entries and form.layout not in ("csr", "array"):
+        return f"the original answers a {form.layout}, the graph entries"
+    if not labels and not parts[0].entries and len(parts) != (len(form.dtypes) if several else 1):
         return f"the original answers {len(form.dtypes)} arrays, the graph {len(parts)}"
     dtypes = form.dtypes if several or labels or form.layout == "frame" else form.dtypes[:1]
     return plans.Output(
         method=method, outputs=[part.name for part in parts], layout=form.layout,  # type: ignore[arg-type]
         dtypes=dtypes, labels=labels, columns=form.columns, sparse=form.sparse, narrow=form.narrow,
+        entries=parts[0].entries,
     )  # fmt: skip
 
 

@@ -28,13 +28,15 @@ class Answerer:
         self.classes = [classes_of(labels) for labels in output.labels]
         self.dtypes = [np.dtype(text) for text in output.dtypes]
         self.wrap = _LAYOUTS[output.layout]
-        self.simple = output.layout == "array" and not output.labels
+        self.simple = output.layout == "array" and not output.labels and not output.entries
 
     def __call__(self, arrays: Sequence[Any], rows: Rows) -> Any:
         """Return the answer of the arrays of the graph's outputs."""
         if self.classes:
             return self._labels(arrays[0])
         narrow = self.output.narrow and rows.narrow
+        if self.output.entries:
+            return self._entries(arrays, rows.count, narrow)
         parts = [
             array if array.dtype == dtype and not narrow else array.astype(np.float32 if narrow else dtype)
             for array, dtype in zip(arrays, self.dtypes, strict=True)
@@ -46,6 +48,19 @@ class Answerer:
         if self.simple and arrays[0].dtype == self.dtypes[0]:
             return arrays[0]
         return self(arrays, _NO_ROWS)
+
+    def _entries(self, arrays: Sequence[Any], count: int, narrow: bool) -> Any:
+        """Return a sparse answer of its entries; a dense one where the original's is, or SciPy is not there."""
+        data, column, row = arrays
+        data = data.astype(np.float32 if narrow else self.dtypes[0], copy=False)
+        shape = (count, self.output.entries)
+        if self.output.layout == "csr" and importlib.util.find_spec("scipy") is not None:
+            from scipy import sparse
+
+            return getattr(sparse, _class(self.output))((data, (row, column)), shape=shape)
+        table = np.zeros(shape, data.dtype)
+        np.add.at(table, (row, column), data)
+        return table
 
     def _labels(self, index: Any) -> Any:
         if len(self.classes) == 1:
@@ -79,7 +94,11 @@ def _csr(parts: list[Any], output: Output, rows: Rows) -> Any:
         return parts[0]
     from scipy import sparse
 
-    return getattr(sparse, output.sparse if output.sparse in _SPARSE else "csr_matrix")(parts[0])
+    return getattr(sparse, _class(output))(parts[0])
+
+
+def _class(output: Output) -> str:
+    return output.sparse if output.sparse in _SPARSE else "csr_matrix"
 
 
 _SPARSE = ("csr_matrix", "csr_array", "csc_matrix", "csc_array")

@@ -148,8 +148,8 @@ class _Check:
         self.domains = domains
         self.limits = limits
         self.inside = around is not None
-        self.names: set[str] = set()  # that a node may read
-        self.taken: set[str] = around.taken if around else set()  # in any graph of the model
+        self.names: set[str] = set()
+        self.outer: set[str] = around.names if around else set()  # not to be hidden; two bodies may use one name
         self.count: list[int] = around.count if around else [0]
         self.constants: dict[str, wire.Tensor] = {}
         self.sizes = Sizes(self.constant)
@@ -170,7 +170,12 @@ class _Check:
             self.constants[tensor.name] = tensor
         for value in graph.input:
             self.new(value.name, f"input {value.name}")
-            if declared(value).dtype == "int64" and not self.inside:
+            found = declared(value)
+            if self.inside:
+                continue
+            if found.shape is None:  # onnxruntime 1.31 ends the process on Concat of different numbers of axes
+                raise FormatError("program-interface", "an input without a number of axes", where=value.name)
+            if found.dtype == "int64":
                 self.sizes.given(value.name)
         for number, node in enumerate(graph.node):
             self.node(node, f"node {number} ({node.op_type})")
@@ -183,9 +188,8 @@ class _Check:
 
     def new(self, name: str, where: str) -> None:
         """Take note of a value."""
-        if not name or name in self.taken:
+        if not name or name in self.names or name in self.outer:
             raise FormatError("program-order", "two values of one name, or one without", where=where)
-        self.taken.add(name)
         self.names.add(name)
 
     def node(self, node: wire.Node, where: str) -> None:

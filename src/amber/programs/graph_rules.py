@@ -209,7 +209,7 @@ RULES: dict[str, Callable[[Asked], None]] = {
     "GatherND": _gather_nd, "Imputer": _imputer, "LabelEncoder": _label_encoder,
     "LinearClassifier": _linear_classifier, "LinearRegressor": _linear_regressor, "Normalizer": _normalizer,
     "OneHotEncoder": _one_hot, "Range": _sized(0, 1, 2), "SVMClassifier": _svm_classifier,
-    "SVMRegressor": _svm_regressor, "Scaler": _scaler, "Split": _split, "Squeeze": _squeeze, "StringNormalizer": _strings,
-    "TfIdfVectorizer": _tfidf, "Tile": _sized(1), "TreeEnsemble": graph_trees.ensemble,
+    "SVMRegressor": _svm_regressor, "Scaler": _scaler, "Split": _split, "Squeeze": _squeeze,
+    "StringNormalizer": _strings, "TfIdfVectorizer": _tfidf, "Tile": _sized(1), "TreeEnsemble": graph_trees.ensemble,
     "TreeEnsembleClassifier": graph_trees.classic, "TreeEnsembleRegressor": graph_trees.classic,
 }  # fmt: skip

@@ -137,7 +137,8 @@ class Output(Strict):
     """One method: the graph's outputs and the form the original answers in.
 
     `layout` as in recorded cases: `array`, `arrays` (a list of them), `tuple`, `csr`, `frame`. `dtypes`: of each part.
-    `columns`: labels of a frame. `narrow`: float32 rows get float32 answers.
+    `columns`: labels of a frame. `narrow`: float32 rows get float32 answers. `entries`: the outputs are the entries
+    (value, column, row) of a table with that many columns.
     """
 
     method: str
@@ -148,6 +149,7 @@ class Output(Strict):
     columns: list[Json] = []
     sparse: str = ""  # class of a sparse answer: csr_matrix, csr_array
     narrow: bool = False
+    entries: int = 0
 
 
 class Plan(Strict):

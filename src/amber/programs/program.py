@@ -91,6 +91,7 @@ class Program:
         run, answerer = self._runner(output), Answerer(output)
         request, needed, block = self.plan.request, self._needed, self.plan.block
         feeder = Feeder(self.plan, self.domain, output.method) if output.method in self._spared else self._feeder
+        places = 2 if output.entries else -1
         feed, direct, plain = feeder.feed, feeder.direct, answerer.plain
 
         def ask(rows: Any) -> Any:
@@ -99,7 +100,7 @@ class Program:
                 return plain(run(feeds))
             found = rows_of(rows, request, needed)
             feeds = feed(found)
-            arrays = run(feeds) if found.count <= block else in_blocks(run, feeds, found.count, block)
+            arrays = run(feeds) if found.count <= block else in_blocks(run, feeds, found.count, block, places)
             return answerer(arrays, found)
 
         ask.__name__ = output.method
@@ -142,9 +143,17 @@ class Program:
         return run
 
 
-def in_blocks(run: Callable[[Feeds], list[Any]], feeds: Feeds, count: int, block: int) -> list[Any]:
-    """Run a request in blocks of rows, so that what a graph holds in between stays bounded."""
-    parts = [run(part(feeds, start, min(start + block, count))) for start in range(0, count, block)]
+def in_blocks(run: Callable[[Feeds], list[Any]], feeds: Feeds, count: int, block: int, places: int = -1) -> list[Any]:
+    """Run a request in blocks of rows, so that what a graph holds in between stays bounded.
+
+    `places`: position of the output that holds row numbers, where there is one.
+    """
+    parts = []
+    for start in range(0, count, block):
+        arrays = run(part(feeds, start, min(start + block, count)))
+        if places >= 0:
+            arrays[places] = arrays[places] + start
+        parts.append(arrays)
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
 

@@ -19,6 +19,8 @@ _FILES = {
     "numpy": "numpy",
     "scipy": "scipy",
     "pandas": "pandas",
+    "xgboost": "xgboost",
+    "lightgbm": "lightgbm",
     "builtins": "python",
     "collections": "python",
     "datetime": "python",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +18,9 @@ import numpy as np
 
 from amber.programs import plan as plans
 from amber.programs.emit import flow
-from amber.programs.emit.flow import Answer, Context, Labels, Scores
+from amber.programs.emit.flow import Answer, Context, Functions, Labels, Scores
 from amber.programs.emit.graph import Precision, Tensor, Unsupported
-from amber.programs.emit.values import Coded, Matrix, Raw, Texts, Value
+from amber.programs.emit.values import Coded, Matrix, Raw, Sparse, Texts, Value
 from amber.programs.emit.view import Leaf, Model
 from amber.tree.nodes import Tree
 
@@ -34,6 +34,7 @@ class Part:
     name: str
     dtype: str
     classes: tuple[Any, ...] = ()
+    entries: int = 0  # columns of the table whose entries this and the two parts after it are
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,10 @@ class Emitted:
     rules: list[plans.Rule]
     refused: bool
     inverse: int
+    widest: int  # the longest side of a constant matrix, or the width of a sparse request
     absent: dict[str, str] = field(default_factory=dict)
+    refused_inverse: bool = False
+    records: list[plans.Records] = field(default_factory=list)
 
 
 def load_families() -> None:
@@ -59,7 +63,7 @@ def load_families() -> None:
 
 def emit(
     tree: Tree, leaf: Leaf, *, form: str, width: int, methods: Sequence[str], precision: Precision = "float64",
-    inverse: int = 0,
+    inverse: int = 0, functions: Functions | None = None, versions: Mapping[str, str] | None = None,
 ) -> Emitted:  # fmt: skip
     """Emit the methods of a model.
 
@@ -71,6 +75,8 @@ def emit(
         methods: Those wanted; one without a form as a graph is absent, with the reason.
         precision: What numbers are computed in.
         inverse: Columns of the request of `inverse_transform`.
+        functions: Gives a function of the caller's own by its name, for tracing; raises `Unsupported` for others.
+        versions: Of the libraries the model answers with; what is not said counts as the newest.
 
     Raises:
         Unsupported: No method has a form.
@@ -78,6 +84,8 @@ def emit(
     load_families()
     model = Model(tree, leaf)
     context = Context(model, form, width, precision)
+    context.functions = functions
+    context.versions = versions or {}
     value = request_value(context)
     found: dict[str, list[Part]] = {}
     absent: dict[str, str] = {}
@@ -92,16 +100,22 @@ def emit(
     refused = context.refused()
     if refused is not None:
         context.graph.output("refused", refused, ["N"])
+    refused_inverse = context.refused(inverting=True)
+    if refused_inverse is not None:
+        context.graph.output("refused.inverse", refused_inverse, ["N"])
     data = context.graph.finished()
     return Emitted(
         graph=data, methods=found, absent=absent, numbers=sorted(context.numbers), codes=_codes(context),
         texts=context.texts, rules=_rules(context), refused=refused is not None, inverse=inverse,
+        widest=max(context.graph.widest, width),
+        refused_inverse=refused_inverse is not None,
+        records=context.records,
     )  # fmt: skip
 
 
 def request_value(context: Context) -> Value:
     """Return what a request is before any step."""
-    if context.form == "texts":
+    if context.form in ("texts", "records"):
         return Texts(None)
     if context.form == "sparse":
         return context.entries("sparse", context.width)
@@ -112,18 +126,25 @@ def _answer(context: Context, root: Any, method: str, value: Value, inverse: int
     if method != INVERSE:
         return context.ask(root, method, value)
     given = context.graph.input("inverse", context.graph.precision, ["N", inverse])
-    return context.inverse(root, Matrix(given, inverse))
+    context.inverting = True
+    try:
+        return context.inverse(root, Matrix(given, inverse))
+    finally:
+        context.inverting = False
 
 
 def _named(context: Context, method: str, answer: Answer) -> list[Part]:
     """Name the outputs of one method: `predict`, or `predict_proba.0`, `predict_proba.1` where there are several."""
     graph = context.graph
     if isinstance(answer, Labels):
-        graph.output(method, answer.index, ["N"] if len(answer.classes) == 1 else ["N", len(answer.classes)])
+        one = None if method == INVERSE else ["N"]
+        graph.output(method, answer.index, one if len(answer.classes) == 1 else ["N", len(answer.classes)])
         return [Part(method, "int64", answer.classes)]
     if isinstance(answer, Scores):
         tensors: Sequence[Tensor] = answer.tensors
         several = len(tensors) > 1 or answer.listed
+    elif isinstance(answer, Sparse):
+        return _entries(context, method, answer)
     else:
         if isinstance(answer, Coded | Texts):
             raise Unsupported(f"{method} answers texts")
@@ -133,6 +154,16 @@ def _named(context: Context, method: str, answer: Answer) -> list[Part]:
         name = f"{method}.{position}" if several else method
         graph.output(name, tensor)
         parts.append(Part(name, tensor.dtype))
+    return parts
+
+
+def _entries(context: Context, method: str, answer: Sparse) -> list[Part]:
+    """Name the entries of a sparse answer: spread out, a million columns would fill the memory."""
+    parts = []
+    for name in ("data", "column", "row"):
+        tensor: Tensor = getattr(answer, name)
+        context.graph.output(f"{method}.{name}", tensor)
+        parts.append(Part(f"{method}.{name}", tensor.dtype, entries=answer.width))
     return parts
 
 
@@ -154,6 +185,6 @@ def _plain(value: Any) -> Any:
 def _rules(context: Context) -> list[plans.Rule]:
     """Group the rules: each once, with all the columns it holds for, in the order of its name."""
     columns: dict[Any, set[int]] = {}
-    for rule, where in context.rules:
-        columns.setdefault(rule, set()).update(where)
-    return [plans.Rule(rule=rule, columns=sorted(columns[rule])) for rule in sorted(columns)]
+    for rule, where, spared in context.rules:
+        columns.setdefault((rule, spared), set()).update(where)
+    return [plans.Rule(rule=key[0], columns=sorted(columns[key]), spared=list(key[1])) for key in sorted(columns)]

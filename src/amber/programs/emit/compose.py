@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from amber.programs.emit.flow import Answer, Context, Methods, emits, inverts
+import numpy as np
+
+from amber.programs.emit.bins import looked_up
+from amber.programs.emit.flow import Answer, Context, Labels, Methods, Scores, emits, inverts, passes
 from amber.programs.emit.graph import Unsupported
 from amber.programs.emit.values import Coded, Matrix, Raw, Sparse, Texts, Value
 from amber.programs.emit.view import View
@@ -18,21 +21,30 @@ def pipeline(e: View, X: Value, c: Context) -> Methods:
     for step in steps[:-1]:
         X = c.transform(step, X)
     last = steps[-1]
-    if not isinstance(last, View):  # None or passthrough
-        return {"transform": lambda: X}
-    methods = dict(c.methods(last, X))
-    if len(steps) > 1 and not {"transform"} & set(methods):
-        return methods
-    return methods
+    return {"transform": lambda: X} if passes(last, "func") else c.methods(last, X)
 
 
 @inverts("sklearn.pipeline.Pipeline")
-def pipeline_inverse(e: View, X: Matrix, c: Context) -> Value:
+def pipeline_inverse(e: View, X: Matrix, c: Context) -> Value | Labels | Scores:
     """Undo the steps from the last to the first."""
-    value: Value = X
+    value: Value | Labels | Scores = X
     for step in reversed(e["steps"]):
-        value = c.inverse(step[1], c.matrix(value))
+        if passes(step[1], "inverse_func"):
+            continue
+        value = c.inverse(step[1], _numbers(value, c))
     return value
+
+
+def _numbers(value: Value | Labels | Scores, c: Context) -> Matrix:
+    """Return a matrix of what a step gave back; None among numbers is NaN to the step before it."""
+    if isinstance(value, Labels):
+        classes = [list(each) for each in value.classes]
+        if all(each is None or isinstance(each, int | float) for column in classes for each in column):
+            tables = [[np.nan if each is None else float(each) for each in column] for column in classes]
+            return Matrix(looked_up(value.index, tables, c), len(tables))
+    if isinstance(value, Labels | Scores):
+        raise Unsupported("a step that undoes labels")
+    return c.matrix(value)
 
 
 @emits("sklearn.pipeline.FeatureUnion")
@@ -92,6 +104,8 @@ def weighted(value: Value, weight: Any, c: Context) -> Value:
     """Return a transformed value times its transformer's weight."""
     if weight is None:
         return value
+    if isinstance(value, Sparse):
+        return Sparse(value.data * float(weight), value.column, value.row, value.rows, value.width)
     whole = c.matrix(value)
     return Matrix(whole.tensor * float(weight), whole.width)
 

@@ -12,7 +12,7 @@ An emitter is a function `(estimator, value, context) -> {method: thunk}`; a thu
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -55,7 +55,8 @@ Methods = dict[str, Callable[[], Answer]]
 Emitter = Callable[[View, Any, "Context"], Methods]
 Rule = Literal["finite", "no-infinity", "float32"]
 _EMITTERS: dict[str, Emitter] = {}
-Inverter = Callable[[View, Matrix, "Context"], Value]
+Functions = Callable[[str], Callable[..., Any]]
+Inverter = Callable[[View, Matrix, "Context"], Value | Labels | Scores]
 _INVERTERS: dict[str, Inverter] = {}
 
 
@@ -110,8 +111,13 @@ class Context:
         self.numbers: list[int] = []
         self.codes: list[CodeColumn] = []
         self.texts: list[plans.Text] = []
-        self.rules: list[tuple[Rule, tuple[int, ...]]] = []
-        self._flags: list[tuple[Tensor, bool]] = []
+        self.records: list[plans.Records] = []
+        self.rules: list[tuple[Rule, tuple[int, ...], tuple[str, ...]]] = []
+        # gives a function of the caller's own by its name, for tracing; raises `Unsupported` for others
+        self.functions: Functions | None = None
+        self.versions: Mapping[str, str] = {}  # of the libraries the model was fitted with
+        self._flags: list[tuple[Tensor, bool, bool]] = []
+        self.inverting = False  # whether what is emitted now belongs to `inverse_transform`
         self._methods: dict[Any, Methods] = {}
         self._kept: list[Value] = []
 
@@ -149,20 +155,20 @@ class Context:
 
     def transform(self, estimator: Any, value: Value) -> Value:
         """Return what a transformer makes of `value`; None and "passthrough" leave it as it is."""
-        if estimator is None or (isinstance(estimator, str) and estimator == "passthrough"):
+        if passes(estimator, "func"):
             return value
         answer = self.ask(estimator, "transform", value)
         if isinstance(answer, Scores | Labels):
             raise Unsupported(f"transform of {estimator.name} gives several answers")
         return answer
 
-    def inverse(self, estimator: Any, value: Matrix) -> Value:
+    def inverse(self, estimator: Any, value: Matrix) -> Value | Labels | Scores:
         """Return what `inverse_transform` of a transformer makes of a matrix.
 
         Raises:
             Unsupported: It has no form as a graph.
         """
-        if estimator is None or (isinstance(estimator, str) and estimator == "passthrough"):
+        if passes(estimator, "inverse_func"):
             return value
         if not isinstance(estimator, View) or estimator.type not in _INVERTERS:
             raise Unsupported(f"inverse_transform of {getattr(estimator, 'name', estimator)} has no form as a graph")
@@ -174,6 +180,13 @@ class Context:
         if not isinstance(answer, Scores) or len(answer.tensors) != 1 or answer.listed:
             raise Unsupported(f"{method} of {estimator.name} gives several answers")
         return answer.tensors[0]
+
+    def since(self, library: str, version: tuple[int, int]) -> bool:
+        """Return whether the model was fitted with this version of a library or a later one; true where nobody said."""
+        parts = self.versions.get(library, "").split(".")[:2]
+        if len(parts) < 2 or not all(each.isdecimal() for each in parts):
+            return True
+        return (int(parts[0]), int(parts[1])) >= version
 
     # -- values ----------------------------------------------------------------------------------------------------
 
@@ -260,14 +273,15 @@ class Context:
 
     # -- refusals --------------------------------------------------------------------------------------------------
 
-    def require(self, value: Matrix, rule: Rule = "finite") -> Matrix:
+    def require(self, value: Matrix, rule: Rule = "finite", spared: tuple[str, ...] = ()) -> Matrix:
         """Say that the original refuses a row of `value` that breaks a rule; return `value`.
 
         finite: no NaN, no infinity; no-infinity: NaN is taken; float32: none that overflows as float32, NaN is taken.
+        `spared`: methods of the model that take such a row all the same, where the rule is about the request itself.
         """
         if value.source is not None:
-            if (rule, value.source) not in self.rules:
-                self.rules.append((rule, value.source))
+            if (rule, value.source, spared) not in self.rules:
+                self.rules.append((rule, value.source, spared))
             return value
         g, tensor = self.graph, value.tensor
         if rule == "finite":
@@ -281,14 +295,25 @@ class Context:
 
     def refuse(self, flags: Tensor, *, wide: bool = True) -> None:
         """Say that the original refuses rows whose flags, bool [N, k] (or [N] where not `wide`), are true."""
-        self._flags.append((flags, wide))
+        self._flags.append((flags, wide, self.inverting))
 
-    def refused(self) -> Tensor | None:
-        """Return the rows that some step refuses, bool [N]; None where none ever does."""
-        if not self._flags:
+    def refused(self, inverting: bool = False) -> Tensor | None:
+        """Return the rows that some step refuses, bool [N]; None where none ever does.
+
+        Rows of `inverse_transform` (`inverting`) are others than those of the request, and are refused apart.
+        """
+        flags = [(flag.cast("int64"), wide) for flag, wide, inverse in self._flags if inverse is inverting]
+        if not flags:
             return None
-        whole = [self.graph.max(flag.cast("int64"), 1) if wide else flag.cast("int64") for flag, wide in self._flags]
+        whole = [self.graph.max(flag, 1) if wide else flag for flag, wide in flags]
         return functools.reduce(lambda left, right: self.graph.op("Max", left, right), whole) > 0
+
+
+def passes(estimator: Any, function: str) -> bool:
+    """Whether a step leaves its table as it is: none, "passthrough", or what scikit-learn puts in its place."""
+    if not isinstance(estimator, View):
+        return estimator is None or (isinstance(estimator, str) and estimator == "passthrough")
+    return estimator.name == "FunctionTransformer" and estimator[function] is None and not estimator["validate"]
 
 
 # The least magnitude that rounds to infinity as float32.

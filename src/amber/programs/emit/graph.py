@@ -113,6 +113,7 @@ class Graph:
         self._inputs: dict[str, tuple[Tensor, list[int | str]]] = {}
         self._outputs: dict[str, tuple[Tensor, list[int | str] | None]] = {}
         self._deferred: list[tuple[str, Any]] = []
+        self.widest = 1
 
     # -- leaves ----------------------------------------------------------------------------------------------------
 
@@ -128,6 +129,8 @@ class Graph:
         if dtype is None:
             dtype = {"f": self.precision, "i": "int64", "u": "int64", "b": "bool"}[array.dtype.kind]
         array = np.array(array, dtype=dtype, order="C")  # not ascontiguousarray: it makes scalars vectors
+        if array.ndim > 1:
+            self.widest = max(self.widest, *array.shape)
         key = (str(dtype), array.shape, array.tobytes())
         if key not in self._constants:
             name = self._constants[key] = f"c{len(self._constants)}"
@@ -148,8 +151,10 @@ class Graph:
         """Append a node with several outputs and return them. None stands for an absent optional input."""
         given = [None if each is None else self.tensor(each) for each in inputs]
         names = ["" if each is None else each.name for each in given]
-        big = any(isinstance(value, np.ndarray) and value.nbytes > 1024 for value in attributes.values())
-        key = None if big else (kind, tuple(names), domain, repr(sorted(attributes.items())), tuple(dtypes))
+        big = any(isinstance(value, np.ndarray | list) and np.size(value) > 128 for value in attributes.values())
+        key = (
+            None if big else (kind, tuple(names), domain, repr(sorted(map(_exact, attributes.items()))), tuple(dtypes))
+        )
         if key is not None and key in self._made:
             return self._made[key]
         number = len(self._nodes)
@@ -234,8 +239,8 @@ class Graph:
         return self.op("Softmax", value, axis=-1)
 
     def sigmoid(self, value: Tensor) -> Tensor:
-        """1 / (1 + exp(-x))."""
-        return self.op("Sigmoid", value)
+        """1 / (1 + exp(-x)), as SciPy computes it: the kernel `Sigmoid` gives 0 where the value is below 1e-16."""
+        return 1.0 / (1.0 + self.op("Exp", -value))
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
@@ -250,11 +255,12 @@ class Graph:
             late[name] = np.array(make(), dtype=dtype, order="C")
             self._initializers.append(numpy_helper.from_array(late[name], name))
         self._deferred.clear()
-        nodes, outputs = _without_whole_gathers(self._nodes, late), []
+        nodes, outputs = list(self._nodes), []
         for name, (value, shape) in sorted(self._outputs.items()):
             # of two outputs with one value each needs a node of its own
             nodes.append(onnx.NodeProto(op_type="Identity", input=[value.name], output=[name]))
             outputs.append(helper.make_tensor_value_info(name, _ONNX[value.dtype], shape))
+        nodes = _kept_apart(_without_whole_gathers(nodes, late), self._single())
         nodes, needed = _needed(nodes, set(self._outputs))
         inputs = [
             helper.make_tensor_value_info(name, _ONNX[tensor.dtype], shape)
@@ -265,6 +271,16 @@ class Graph:
         imports = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, ML_OPSET)]
         model = helper.make_model(graph, opset_imports=imports, ir_version=IR, producer_name="amber")
         return bytes(model.SerializeToString(deterministic=True))
+
+    def _single(self) -> dict[str, bool]:
+        """Return the float64 constants of one element, and whether float32 can say each."""
+        found = {}
+        for each in self._initializers:
+            if each.data_type == TensorProto.DOUBLE and all(side == 1 for side in each.dims):
+                value = numpy_helper.to_array(each)
+                with np.errstate(over="ignore"):
+                    found[each.name] = bool(np.array_equal(value.astype(np.float32), value))
+        return found
 
 
 def _without_whole_gathers(nodes: list[onnx.NodeProto], late: dict[str, Any]) -> list[onnx.NodeProto]:
@@ -277,10 +293,35 @@ def _without_whole_gathers(nodes: list[onnx.NodeProto], late: dict[str, Any]) ->
         renamed = [same.get(name, name) for name in node.input]
         del node.input[:]
         node.input.extend(renamed)
-        if node.op_type == "Gather" and node.input[0] == "numbers" and late[node.input[1]].tolist() == [*range(width)]:
+        places = late.get(node.input[1]) if node.op_type == "Gather" and node.input[0] == "numbers" else None
+        if places is not None and places.tolist() == [*range(width)]:
             same[node.output[0]] = "numbers"
         else:
             kept.append(node)
+    return kept
+
+
+def _kept_apart(nodes: list[onnx.NodeProto], single: dict[str, bool]) -> list[onnx.NodeProto]:
+    """Spread factors beside a matrix product: onnxruntime would merge a scalar into the product, as a float32.
+
+    `single` says of each constant of one element whether float32 can say it; factors of factors are merged too.
+    """
+    scaled = {
+        node.output[0] for node in nodes if node.op_type in ("Mul", "Div") and not single.keys().isdisjoint(node.input)
+    }
+    products = {node.output[0] for node in nodes if node.op_type == "MatMul"}
+    before = {name for node in nodes if node.op_type == "MatMul" or node.output[0] in scaled for name in node.input}
+    kept = []
+    for node in nodes:
+        place = next((place for place, name in enumerate(node.input) if not single.get(name, True)), None)
+        if place is not None and node.output[0] in scaled and len(node.input) == 2:
+            other = node.input[1 - place]
+            if node.output[0] in before or other in products or other in scaled:
+                shape, spread = f"{node.output[0]}.shape", f"{node.output[0]}.factor"
+                kept.append(onnx.NodeProto(op_type="Shape", input=[other], output=[shape]))
+                kept.append(onnx.NodeProto(op_type="Expand", input=[node.input[place], shape], output=[spread]))
+                node.input[place] = spread
+        kept.append(node)
     return kept
 
 
@@ -293,7 +334,15 @@ def _needed(nodes: list[onnx.NodeProto], wanted: set[str]) -> tuple[list[onnx.No
     return kept[::-1], wanted
 
 
+def _exact(item: tuple[str, Any]) -> Any:
+    """Return an attribute so that its text tells any two values apart: that of an array has eight digits."""
+    name, value = item
+    return (name, value.dtype.str, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else item
+
+
 def _attribute(name: str, value: Any) -> onnx.AttributeProto:
     if isinstance(value, np.ndarray):
         return helper.make_attribute(name, numpy_helper.from_array(np.ascontiguousarray(value), name))
+    if isinstance(value, list) and value and type(value[0]) is int:  # without a look at each of a million
+        return onnx.AttributeProto(name=name, type=onnx.AttributeProto.INTS, ints=value)
     return helper.make_attribute(name, value)

@@ -81,7 +81,10 @@ class Sparse:
 
 @dataclass(frozen=True)
 class Texts:
-    """One column of the request that holds texts, for a vectoriser; `column` is None where texts are the request."""
+    """One column of the request that holds texts, for a vectoriser.
+
+    `column` is None where the request itself is texts or records.
+    """
 
     column: int | None
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import scipy.sparse as sp
+import sklearn
 
 import amber
 from amber.adapters.build import leaf
@@ -49,18 +50,22 @@ class Found:
 class Run:
     """The emitted graph of a model with one thread, and its answers in the original's form (dtypes aside)."""
 
-    def __init__(self, model: Any, X: Any, methods: Sequence[str] | None = None, precision: Any = "float64") -> None:
+    def __init__(
+        self, model: Any, X: Any, methods: Sequence[str] | None = None, precision: Any = "float64",
+        functions: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         self.model = model
-        tree = take(model, amber.Policy()).tree
+        tree = take(model, amber.Policy(allow=tuple(functions or ()))).tree
         self.methods = list(methods or available(model))
-        form = "sparse" if sp.issparse(X) else "texts" if isinstance(X, list) and isinstance(X[0], str) else "table"
-        width = 1 if form == "texts" or np.ndim(X) == 1 else np.shape(X)[1]
+        form = form_of(X)
+        width = 1 if form in ("texts", "records") or np.ndim(X) == 1 else np.shape(X)[1]
         inverse = 0
         if "inverse_transform" in self.methods:
-            inverse = model.transform(X).shape[1]
+            inverse = (*np.shape(model.transform(X)), 1)[1]
         self.emitted = emit.emit(
-            tree, leaf, form=form, width=width, methods=self.methods, precision=precision, inverse=inverse
-        )
+            tree, leaf, form=form, width=width, methods=self.methods, precision=precision, inverse=inverse,
+            functions=functions.__getitem__ if functions else None, versions={"scikit-learn": sklearn.__version__},
+        )  # fmt: skip
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
@@ -71,9 +76,12 @@ class Run:
         given = {each.name for each in self.session.get_inputs()}
         feeds = {name: value for name, value in self.feeds(method, X).items() if name in given}
         parts = self.emitted.methods[method]
-        wanted = [part.name for part in parts] + (["refused"] if self.emitted.refused else [])
+        inverse = method == "inverse_transform"
+        flags = "refused.inverse" if inverse else "refused"
+        refused = self.emitted.refused_inverse if inverse else self.emitted.refused
+        wanted = [part.name for part in parts] + ([flags] if refused else [])
         out = dict(zip(wanted, self.session.run(wanted, feeds), strict=True))
-        if self.emitted.refused and out["refused"].any():
+        if refused and out[flags].any():
             raise ValueError("refused by an inner step")
         answers = [mapped(out[part.name], part.classes) for part in parts]
         several = len(parts) > 1 or parts[0].name != method
@@ -81,15 +89,20 @@ class Run:
 
     def feeds(self, method: str, X: Any) -> dict[str, Any]:
         e = self.emitted
-        float_ = np.float64 if e.graph and self.session.get_inputs()[0].type != "tensor(float)" else np.float32
+        float_ = np.float32 if any(each.type == "tensor(float)" for each in self.session.get_inputs()) else np.float64
         rows = X.shape[0] if hasattr(X, "shape") else len(X)
         empty = {"sparse.data": np.zeros(0, float_), "sparse.column": np.zeros(0, np.int64),
                  "sparse.row": np.zeros(0, np.int64), "rows": np.array([rows], np.int64)}  # fmt: skip
         feeds: dict[str, Any] = {**empty, "inverse": np.zeros((rows, e.inverse), float_)}
         if method == "inverse_transform":
-            feeds["inverse"] = np.asarray(X.toarray() if sp.issparse(X) else X, float_)
+            given = np.asarray(X.toarray() if sp.issparse(X) else X, float_)
+            feeds["inverse"] = given if given.ndim == 2 else given.reshape(-1, 1)
             feeds["numbers"] = np.zeros((rows, len(e.numbers)), float_)
             feeds["codes"] = np.zeros((rows, len(e.codes)), np.int64)
+            return feeds
+        for each in [*e.texts, *e.records]:
+            feeds |= _counted(each, X, float_)
+        if form_of(X) in ("texts", "records"):
             return feeds
         if sp.issparse(X):
             coo = X.tocsr().tocoo()
@@ -101,11 +114,36 @@ class Run:
         if e.numbers:
             numbers = np.asarray(table[:, e.numbers], dtype=np.float64)
             for rule in e.rules:
-                _enforce(rule, np.asarray(table[:, rule.columns], dtype=np.float64))
+                if method not in rule.spared:
+                    _enforce(rule, np.asarray(table[:, rule.columns], dtype=np.float64))
             feeds["numbers"] = numbers.astype(float_)
         if e.codes:
             feeds["codes"] = np.stack([_codes(table[:, each.column], each) for each in e.codes], axis=1)
         return feeds
+
+
+def form_of(X: Any) -> str:
+    """Return what kind of request this is: a list of texts, of records, a sparse table, or a table."""
+    if sp.issparse(X):
+        return "sparse"
+    if not isinstance(X, list):
+        return "table"
+    return "texts" if isinstance(X[0], str | bytes) else "records" if isinstance(X[0], dict | tuple) else "table"
+
+
+def _counted(part: Any, X: Any, float_: Any) -> dict[str, Any]:
+    """Run the prelude of one input and return what it feeds."""
+    from amber.errors import AmberError
+    from amber.programs import plan, prelude
+
+    values = X if isinstance(X, list) else np.asarray(X)[:, part.column].tolist()
+    run = prelude.compile_records(part) if isinstance(part, plan.Records) else prelude.compile(part.prelude)
+    try:
+        data, column, row = run(values)
+    except AmberError as error:
+        raise ValueError(str(error)) from error
+    return {f"{part.input}.data": np.array(data, float_), f"{part.input}.column": np.array(column, np.int64),
+            f"{part.input}.row": np.array(row, np.int64)}  # fmt: skip
 
 
 def _enforce(rule: Any, values: Any) -> None:
@@ -128,6 +166,8 @@ def _codes(values: Any, column: Any) -> Any:
             code = plan.NONE
         elif isinstance(value, float) and value != value:
             code = plan.NAN
+        elif type(value).__name__ == "NAType":
+            code = plan.NA
         else:
             code = known.get(value, plan.UNSEEN)
         if code in column.refused:
@@ -202,11 +242,11 @@ def _thresholds(model: Any, X: Any) -> list[Any]:
 
 def compare(
     model: Any, X: Any, *, rows: Sequence[Any] | None = None, methods: Sequence[str] | None = None,
-    precision: Any = "float64",
+    precision: Any = "float64", functions: dict[str, Any] | None = None,
 ) -> dict[str, Found]:  # fmt: skip
     """Compare every method of the model with its program; a model without any form gives `absent` for all."""
     try:
-        run = Run(model, X, methods, precision)
+        run = Run(model, X, methods, precision, functions)
     except Unsupported as error:
         return {method: Found(absent=str(error)) for method in methods or available(model)}
     tables = {f"given{i}": table for i, table in enumerate(rows)} if rows is not None else {
@@ -224,9 +264,12 @@ def compare(
 
 def _one(run: Run, method: str, name: str, table: Any, found: Found) -> None:
     asked = table
-    try:
-        if method == "inverse_transform":
+    if method == "inverse_transform":
+        try:
             asked = run.model.transform(table)
+        except ValueError:  # rows that are never transformed are never asked back
+            return
+    try:
         expected, said = getattr(run.model, method)(asked), ""
     except Exception as error:
         expected, said = None, f"{type(error).__name__}: {str(error)[:80]}"
@@ -256,7 +299,7 @@ def _values(mine: Any, theirs: Any, found: Found, where: str) -> None:
         return
     found.rows += len(mine)
     if mine.dtype.kind not in "f" or theirs.dtype.kind not in "fiu":
-        flips = int((mine != theirs).sum())
+        flips = int(((mine != theirs) & ((mine == mine) | (theirs == theirs))).sum())  # NaN among labels
         found.flips += flips
         found.identical &= not flips
         return
