@@ -71,7 +71,7 @@ def program(file: str, given: dict[str, Any]) -> tuple[Callable[[Any], Any], Any
     if feeds is None:
         feeds = feeder.feed(rows_of(one, made.plan.request, made._needed))
     output = next(each for each in made.plan.outputs if each.method == ask.__name__)
-    names = [*output.outputs, *(["refused"] if made.plan.refused else [])]
+    names = [*output.outputs, *([output.refused] if output.refused else [])]
     session = made._sessions.for_outputs(names)
     wanted = {each.name for each in session.get_inputs()}
     feeds = {name: value for name, value in feeds.items() if name in wanted}

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from tests.zoo.answers import METHODS, answers, difference
+from tests.zoo.boosters import boosters
 from tests.zoo.compose import compose
 from tests.zoo.encoders import encoders
 from tests.zoo.kernels import kernels
@@ -19,7 +20,7 @@ from tests.zoo.text import text
 from tests.zoo.trees import trees
 from tests.zoo.unsupervised import unsupervised
 
-_GROUPS = (plain, linear, trees, kernels, neighbours, text, encoders, unsupervised, meta, compose, oddities)
+_GROUPS = (plain, linear, trees, kernels, neighbours, text, encoders, unsupervised, meta, compose, oddities, boosters)
 
 
 @cache

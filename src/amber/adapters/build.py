@@ -50,7 +50,7 @@ def build(tree: Tree, libraries: Mapping[str, str] | None = None) -> Any:
 
 
 def leaf(tree: Tree, index: int) -> Any:
-    """Return the value of a node without children (scalars, arrays, columns, dtypes) of a tree that passed the audit."""
+    """Return the value of a node without children (scalar, array, column, dtype) of a tree that passed the audit."""
     node = tree.nodes[index]
     if isinstance(node, nodes.Array) and isinstance(node.dtype, int):
         return as_array(tree, node, numpy_dtype(tree, node.dtype))

@@ -117,8 +117,12 @@ def export(
         evidence = read_evidence(manifest, members, rules.limits) if cases else None
         sets = list(_sets(plain, plan, domain, sessions, evidence)) if evidence is not None else []
     folder = os.path.dirname(os.path.realpath(path))
-    if cases:
-        _no_sets(folder)
+    old = sorted(name for name in os.listdir(folder) if name.startswith(_FOLDER))
+    if old and cases:
+        raise SourceError(
+            "target-exists", "holds cases of another export", where=os.path.join(folder, old[0]),
+            hint="remove the test_data_set folders, or write to a folder of its own",
+        )  # fmt: skip
     with whole_file(path) as stream:
         stream.write(data)
     for number, (given, answered, _) in enumerate(sets):
@@ -126,27 +130,13 @@ def export(
     return Exported(
         path, len(data), manifest.name, manifest.version, info.name, info.precision, tuple(plain.inputs),
         tuple(plain.outputs), tuple(each["said"] for each in plain.outside), len(sets),
-        sum(rows for _, _, rows in sets), _notes(manifest, sets, cases),
+        sum(rows for _, _, rows in sets), _notes(manifest, sets, cases, old),
     )  # fmt: skip
 
 
-def _no_sets(folder: str) -> None:
-    """Refuse to mix the cases with those of another export.
-
-    Raises:
-        SourceError: `target-exists`.
-    """
-    old = sorted(name for name in os.listdir(folder) if name.startswith(_FOLDER))
-    if old:
-        raise SourceError(
-            "target-exists", "holds cases of another export", where=os.path.join(folder, old[0]),
-            hint="remove the test_data_set folders, or write to a folder of its own",
-        )  # fmt: skip
-
-
-def _notes(manifest: Manifest, sets: Sequence[Any], cases: bool) -> tuple[str, ...]:
+def _notes(manifest: Manifest, sets: Sequence[Any], cases: bool, old: Sequence[str]) -> tuple[str, ...]:
     if not cases:
-        return ()
+        return (f"{old[0]} beside it holds cases of another export",) if old else ()
     if not sets:
         return ("no recorded case can be written: none is answered by the graph alone",)
     own = manifest.cases is not None and manifest.cases.source == "sample"
@@ -183,7 +173,7 @@ class _Plain:
             raise UsageError(
                 "method-absent", "the program has nothing but inverse_transform", hint="amber.program(FILE) answers it"
             )
-        wanted += ["refused"] if plan.refused else []
+        wanted += [each.refused for each in plan.outputs if each.refused and each.method != _INVERSE]
         if missing := sorted(set(wanted) - declared):
             raise FormatError("program-interface", f"the graph has no output {shown(missing[0])}")
         self.model: Any = onnx.load_model_from_string(wire.pruned(found, wanted, rules.limits))
@@ -348,8 +338,9 @@ def _outside(plain: _Plain) -> Iterator[dict[str, Any]]:
     if plan.rules:
         kinds = ", ".join(sorted({rule.rule for rule in plan.rules}))
         yield {"what": "rules", "said": f"rows the original refuses are answered (amber.rules: {kinds})"}
-    if plan.refused:
-        yield {"what": "refused", "output": "refused", "said": "rows where the output refused is true have no answer"}
+    flags = [each.refused for each in plan.outputs if each.refused in plain.outputs]
+    if flags:
+        yield {"what": "refused", "outputs": flags, "said": f"rows where {', '.join(flags)} is true have no answer"}
     if plain.domain.rules:
         yield {"what": "domain", "said": "rows outside of amber.domain are answered, and not as certified"}
     labels = [each.method for each in plan.outputs if each.labels]
@@ -358,7 +349,7 @@ def _outside(plain: _Plain) -> Iterator[dict[str, Any]]:
                "said": f"the labels of {', '.join(labels)}: the output is an index into amber.classes"}  # fmt: skip
     if plan.request.form == "sparse":
         yield {"what": "entries", "input": "sparse",
-               "said": "taking a sparse matrix apart: sparse.data, sparse.column and sparse.row, row by row"}  # fmt: skip
+               "said": "taking a sparse matrix apart, row by row (sparse.data, .column, .row)"}  # fmt: skip
     for text in plan.texts:
         yield {"what": "prelude", "input": text.input, "column": text.column, "prelude": text.prelude,
                "said": f"the counting of words for {text.input} (decoding, tokens, vocabulary)"}  # fmt: skip
@@ -442,7 +433,7 @@ def _asker(plain: _Plain, plan: Plan, domain: Domain, sessions: Any) -> Callable
         given = _given(plain, feeds, rows.pick)
         arrays = run(feeds) if rows.count <= plan.block else in_blocks(run, feeds, rows.count, plan.block)
         answered = dict(zip(plain.outputs, arrays, strict=True))
-        if plan.refused and answered["refused"].any():
+        if any(answered[each.refused].any() for each in plan.outputs if each.refused in answered):
             raise refusal("a row is refused inside the graph")
         return given, answered
 

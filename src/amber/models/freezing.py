@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Precision = Literal["float64", "float32"]
 NAMES: dict[str, str] = {"float64": "onnx", "float32": "onnx-float32"}
-BLOCK_ELEMENTS = 2**23  # floats that one step of a graph may hold for the rows of one run, about 64 MiB
+BLOCK_ELEMENTS = 2**20  # floats that one step of a graph may hold for the rows of one run, 8 MiB: they stay in a cache
 COVERED = 0.9  # of the caller's rows a domain must keep inside
 INVERSE = "inverse_transform"  # alone it is no program
 _SINGLE = "; float32 cannot tell apart what only float64 can: save the model with a float32 sample"
@@ -135,7 +135,7 @@ def _plan(emitted: Emitted, facts: Facts, precision: Precision, source: str) -> 
 
     outputs, absent = [], dict(emitted.absent)
     for method, parts in sorted(emitted.methods.items()):
-        made = _output(method, parts, facts)
+        made = _output(method, parts, facts, emitted.refused.get(method, ""))
         if isinstance(made, str):
             absent[method] = made
         else:
@@ -146,13 +146,12 @@ def _plan(emitted: Emitted, facts: Facts, precision: Precision, source: str) -> 
     return plans.Plan(
         plan=plans.VERSION, precision=precision, request=facts.request, outputs=outputs, numbers=emitted.numbers,
         codes=emitted.codes, texts=emitted.texts, records=emitted.records, rules=emitted.rules,
-        inverse=emitted.inverse, refused=emitted.refused, refused_inverse=emitted.refused_inverse,
-        absent=dict(sorted(absent.items())), source=source,
+        inverse=emitted.inverse, absent=dict(sorted(absent.items())), source=source,
         block=max(1, min(65536, BLOCK_ELEMENTS // max(emitted.widest, 1))),
     )  # fmt: skip
 
 
-def _output(method: str, parts: list[Part], facts: Facts) -> Output | str:
+def _output(method: str, parts: list[Part], facts: Facts, refused: str) -> Output | str:
     """Return the form of one method's answers, taken from the recorded one; a str says why there is none."""
     from amber.programs import plan as plans
     from amber.programs.answers import labels_of
@@ -172,7 +171,7 @@ def _output(method: str, parts: list[Part], facts: Facts) -> Output | str:
     return plans.Output(
         method=method, outputs=[part.name for part in parts], layout=form.layout,  # type: ignore[arg-type]
         dtypes=dtypes, labels=labels, columns=form.columns, sparse=form.sparse, narrow=form.narrow,
-        entries=parts[0].entries,
+        entries=parts[0].entries, refused=refused,
     )  # fmt: skip
 
 

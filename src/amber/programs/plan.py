@@ -138,7 +138,8 @@ class Output(Strict):
 
     `layout` as in recorded cases: `array`, `arrays` (a list of them), `tuple`, `csr`, `frame`. `dtypes`: of each part.
     `columns`: labels of a frame. `narrow`: float32 rows get float32 answers. `entries`: the outputs are the entries
-    (value, column, row) of a table with that many columns.
+    (value, column, row) of a table with that many columns. `refused`: the output that is true for rows an inner step
+    refuses, bool [N]; empty where none does.
     """
 
     method: str
@@ -150,6 +151,7 @@ class Output(Strict):
     sparse: str = ""  # class of a sparse answer: csr_matrix, csr_array
     narrow: bool = False
     entries: int = 0
+    refused: str = ""
 
 
 class Plan(Strict):
@@ -165,8 +167,6 @@ class Plan(Strict):
     records: list[Records] = []
     rules: list[Rule] = []  # what the original refuses
     inverse: int = 0  # columns of what `inverse_transform` takes: the input `inverse`
-    refused: bool = False  # whether the graph has an output `refused`, true for rows an inner step refuses
-    refused_inverse: bool = False  # the same of `inverse_transform`: the output `refused.inverse`
     absent: dict[str, str] = {}  # methods without a form, and why
     block: int = 65536  # rows of one run at most
     source: str = "amber"  # who made the graph: amber, skl2onnx, onnxmltools

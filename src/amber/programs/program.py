@@ -123,9 +123,8 @@ class Program:
 
     def _runner(self, output: Output) -> Callable[[Feeds], list[Any]]:
         """Return what runs the graph for one method, its inner refusals enforced."""
-        inverse = output.method == INVERSE
-        checked = self.plan.refused_inverse if inverse else self.plan.refused
-        names = [*output.outputs, *(["refused.inverse" if inverse else "refused"] if checked else [])]
+        checked = bool(output.refused)
+        names = [*output.outputs, *([output.refused] if checked else [])]
         session = self._sessions.for_outputs(names)
         inputs = frozenset(each.name for each in session.get_inputs())
         raw = session.run

@@ -20,7 +20,7 @@ from onnx.backend.test import runner as onnx_runner  # noqa: E402
 from onnx.backend.test.case.test_case import TestCase  # noqa: E402
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 from onnxruntime.backend import backend  # noqa: E402
-from scipy import sparse
+from scipy import sparse  # noqa: E402
 from sklearn.compose import ColumnTransformer  # noqa: E402
 from sklearn.ensemble import RandomForestClassifier  # noqa: E402
 from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: E402
@@ -272,6 +272,8 @@ def test_refusals(frozen: Any, tmp_path: Path) -> None:
         amber.export(frozen("linear"), tmp_path / "model.onnx", cases=True)
     assert caught.value.code == "target-exists"
     assert sorted(os.listdir(tmp_path)) == ["bare.amber", "test_data_set_3"], "nothing was written"
+    done = amber.export(frozen("linear"), tmp_path / "model.onnx")
+    assert done.notes == ("test_data_set_3 beside it holds cases of another export",)
 
 
 def test_what_is_there_is_replaced(frozen: Any, tmp_path: Path) -> None:

@@ -47,11 +47,10 @@ class Emitted:
     codes: list[plans.Codes]
     texts: list[plans.Text]
     rules: list[plans.Rule]
-    refused: bool
+    refused: dict[str, str]  # by method: the output that says which rows an inner step refuses
     inverse: int
-    widest: int  # the longest side of a constant matrix, or the width of a sparse request
+    widest: int  # numbers that some step holds for each row
     absent: dict[str, str] = field(default_factory=dict)
-    refused_inverse: bool = False
     records: list[plans.Records] = field(default_factory=list)
 
 
@@ -86,30 +85,28 @@ def emit(
     context = Context(model, form, width, precision)
     context.functions = functions
     context.versions = versions or {}
-    value = request_value(context)
     found: dict[str, list[Part]] = {}
     absent: dict[str, str] = {}
+    refused: dict[str, str] = {}
     for method in methods:
+        context.begin(method)
         try:
-            answer = _answer(context, model.root(), method, value, inverse)
+            answer = _answer(context, model.root(), method, request_value(context), inverse)
             found[method] = _named(context, method, answer)
         except Unsupported as error:
             absent[method] = str(error)
+            continue
+        flags = context.refused()
+        if flags is not None:
+            refused[method] = f"{method}.refused"
+            context.graph.output(refused[method], flags, ["N"])
     if not found:
         raise Unsupported("; ".join(sorted(set(absent.values()))))
-    refused = context.refused()
-    if refused is not None:
-        context.graph.output("refused", refused, ["N"])
-    refused_inverse = context.refused(inverting=True)
-    if refused_inverse is not None:
-        context.graph.output("refused.inverse", refused_inverse, ["N"])
     data = context.graph.finished()
     return Emitted(
         graph=data, methods=found, absent=absent, numbers=sorted(context.numbers), codes=_codes(context),
-        texts=context.texts, rules=_rules(context), refused=refused is not None, inverse=inverse,
-        widest=max(context.graph.widest, width),
-        refused_inverse=refused_inverse is not None,
-        records=context.records,
+        texts=context.texts, rules=_rules(context, list(found)), refused=refused,
+        inverse=inverse, widest=context.graph.widest, records=context.records,
     )  # fmt: skip
 
 
@@ -126,11 +123,7 @@ def _answer(context: Context, root: Any, method: str, value: Value, inverse: int
     if method != INVERSE:
         return context.ask(root, method, value)
     given = context.graph.input("inverse", context.graph.precision, ["N", inverse])
-    context.inverting = True
-    try:
-        return context.inverse(root, Matrix(given, inverse))
-    finally:
-        context.inverting = False
+    return context.inverse(root, Matrix(given, inverse))
 
 
 def _named(context: Context, method: str, answer: Answer) -> list[Part]:
@@ -182,9 +175,17 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _rules(context: Context) -> list[plans.Rule]:
-    """Group the rules: each once, with all the columns it holds for, in the order of its name."""
-    columns: dict[Any, set[int]] = {}
-    for rule, where, spared in context.rules:
-        columns.setdefault((rule, spared), set()).update(where)
-    return [plans.Rule(rule=key[0], columns=sorted(columns[key]), spared=list(key[1])) for key in sorted(columns)]
+def _rules(context: Context, methods: list[str]) -> list[plans.Rule]:
+    """Group the rules: columns and methods that keep the same ones together, in the order of their names."""
+    keepers: dict[tuple[flow.Rule, int], set[str]] = {}
+    for rule, columns, method in context.rules:
+        for column in columns:
+            keepers.setdefault((rule, column), set()).add(method)
+    # `inverse_transform` takes other rows, about which no rule is
+    others = [method for method in methods if method != INVERSE]
+    grouped: dict[tuple[flow.Rule, tuple[str, ...]], list[int]] = {}
+    for (rule, column), kept in sorted(keepers.items()):
+        spared = tuple(sorted(method for method in others if method not in kept))
+        if len(spared) < len(others):
+            grouped.setdefault((rule, spared), []).append(column)
+    return [plans.Rule(rule=key[0], columns=grouped[key], spared=list(key[1])) for key in sorted(grouped)]

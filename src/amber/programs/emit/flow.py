@@ -112,14 +112,23 @@ class Context:
         self.codes: list[CodeColumn] = []
         self.texts: list[plans.Text] = []
         self.records: list[plans.Records] = []
-        self.rules: list[tuple[Rule, tuple[int, ...], tuple[str, ...]]] = []
+        self.rules: list[tuple[Rule, tuple[int, ...], str]] = []  # rule, columns, method
+        self.method = ""
         # gives a function of the caller's own by its name, for tracing; raises `Unsupported` for others
         self.functions: Functions | None = None
         self.versions: Mapping[str, str] = {}  # of the libraries the model was fitted with
-        self._flags: list[tuple[Tensor, bool, bool]] = []
-        self.inverting = False  # whether what is emitted now belongs to `inverse_transform`
+        self._flags: list[tuple[Tensor, bool]] = []
         self._methods: dict[Any, Methods] = {}
         self._kept: list[Value] = []
+
+    def begin(self, method: str) -> None:
+        """Begin with a method of the model: what is refused from here on is refused by that method.
+
+        Everything is emitted anew for it, so that each method has the checks on its own way and no others; what two
+        methods have in common the graph makes one again.
+        """
+        self.method = method
+        self._flags, self._methods = [], {}
 
     # -- estimators ------------------------------------------------------------------------------------------------
 
@@ -233,6 +242,7 @@ class Context:
 
     def _spread(self, value: Sparse) -> Matrix:
         g = self.graph
+        g.widest = max(g.widest, value.width)
         shape = g.concat([value.rows, g.const([value.width])], axis=0)
         zeros = g.op("ConstantOfShape", shape, dtype=g.precision, value=np.zeros(1, g.precision))
         places = g.concat([g.expand(value.row), g.expand(value.column)], axis=1)
@@ -280,8 +290,8 @@ class Context:
         `spared`: methods of the model that take such a row all the same, where the rule is about the request itself.
         """
         if value.source is not None:
-            if (rule, value.source, spared) not in self.rules:
-                self.rules.append((rule, value.source, spared))
+            if self.method not in spared:
+                self.rules.append((rule, value.source, self.method))
             return value
         g, tensor = self.graph, value.tensor
         if rule == "finite":
@@ -295,14 +305,11 @@ class Context:
 
     def refuse(self, flags: Tensor, *, wide: bool = True) -> None:
         """Say that the original refuses rows whose flags, bool [N, k] (or [N] where not `wide`), are true."""
-        self._flags.append((flags, wide, self.inverting))
+        self._flags.append((flags, wide))
 
-    def refused(self, inverting: bool = False) -> Tensor | None:
-        """Return the rows that some step refuses, bool [N]; None where none ever does.
-
-        Rows of `inverse_transform` (`inverting`) are others than those of the request, and are refused apart.
-        """
-        flags = [(flag.cast("int64"), wide) for flag, wide, inverse in self._flags if inverse is inverting]
+    def refused(self) -> Tensor | None:
+        """Return the rows that some step on the way of this method refuses, bool [N]; None where none ever does."""
+        flags = [(flag.cast("int64"), wide) for flag, wide in self._flags]
         if not flags:
             return None
         whole = [self.graph.max(flag, 1) if wide else flag for flag, wide in flags]

@@ -6,6 +6,7 @@ equal constants and equal nodes are one, and the protobuf is written determinist
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -113,7 +114,9 @@ class Graph:
         self._inputs: dict[str, tuple[Tensor, list[int | str]]] = {}
         self._outputs: dict[str, tuple[Tensor, list[int | str] | None]] = {}
         self._deferred: list[tuple[str, Any]] = []
-        self.widest = 1
+        self.widest = (
+            1  # numbers that some step holds for each row: columns of a product, of a table, of what is spread
+        )
 
     # -- leaves ----------------------------------------------------------------------------------------------------
 
@@ -130,7 +133,7 @@ class Graph:
             dtype = {"f": self.precision, "i": "int64", "u": "int64", "b": "bool"}[array.dtype.kind]
         array = np.array(array, dtype=dtype, order="C")  # not ascontiguousarray: it makes scalars vectors
         if array.ndim > 1:
-            self.widest = max(self.widest, *array.shape)
+            self.widest = max(self.widest, array.shape[-1])
         key = (str(dtype), array.shape, array.tobytes())
         if key not in self._constants:
             name = self._constants[key] = f"c{len(self._constants)}"
@@ -260,7 +263,8 @@ class Graph:
             # of two outputs with one value each needs a node of its own
             nodes.append(onnx.NodeProto(op_type="Identity", input=[value.name], output=[name]))
             outputs.append(helper.make_tensor_value_info(name, _ONNX[value.dtype], shape))
-        nodes = _kept_apart(_without_whole_gathers(nodes, late), self._single())
+        nodes = _once(_without_whole_gathers(nodes, late), self._initializers, set(self._outputs))
+        nodes = _kept_apart(nodes, self._single())
         nodes, needed = _needed(nodes, set(self._outputs))
         inputs = [
             helper.make_tensor_value_info(name, _ONNX[tensor.dtype], shape)
@@ -298,6 +302,28 @@ def _without_whole_gathers(nodes: list[onnx.NodeProto], late: dict[str, Any]) ->
             same[node.output[0]] = "numbers"
         else:
             kept.append(node)
+    return kept
+
+
+def _once(nodes: list[onnx.NodeProto], constants: list[onnx.TensorProto], outputs: set[str]) -> list[onnx.NodeProto]:
+    """Make nodes that compute the same of the same one: what two methods have in common was emitted for each."""
+    same: dict[str, str] = {}
+    known: dict[Any, onnx.NodeProto | str] = {}
+    for constant in constants:
+        first = known.setdefault((constant.data_type, tuple(constant.dims), constant.raw_data), constant.name)
+        same[constant.name] = str(first)
+    kept = []
+    for node in nodes:
+        renamed = [same.get(name, name) for name in node.input]
+        del node.input[:]
+        node.input.extend(renamed)
+        attributes = b"".join(each.SerializeToString(deterministic=True) for each in node.attribute)
+        key = (node.op_type, node.domain, tuple(renamed), len(node.output), hashlib.sha256(attributes).digest())
+        first = known.setdefault(key, node)
+        if first is node or not outputs.isdisjoint(node.output):
+            kept.append(node)
+        else:
+            same.update(zip(node.output, first.output, strict=True))  # type: ignore[union-attr]
     return kept
 
 

@@ -60,7 +60,10 @@ def settled(
     else:
         found = g.op("GatherElements", order, found, axis=1)
     width = g.op("Shape", found, dtype="int64", start=1, end=2)
-    sort = g.ops("TopK", kept, width, dtypes=[kept.dtype, "int64"], axis=1, largest=0, sorted=1)[1]
+    # all rows are sorted, since none may be tied: in WebAssembly a TopK of no rows divides by zero
+    laid = g.op("ScatterND", places.cast(kept.dtype), g.expand(rows), kept)
+    sort = g.ops("TopK", laid, width, dtypes=[kept.dtype, "int64"], axis=1, largest=0, sorted=1)[1]
+    sort = g.op("Gather", sort, rows, axis=0)
     return g.op("ScatterND", places, g.expand(rows), g.op("GatherElements", found, sort, axis=1))
 
 

@@ -70,13 +70,9 @@ class Model:
         for k in range(b.outputs):
             terms = x * g.const(table[:-1, k], "float32")
             start = g.const(np.float32(table[-1, k] + self.base[0]), "float32")
-            running = g.op("CumSum", terms if b.features == 0 else self._after(start, terms), g.const(np.int64(1)))
-            columns.append(g.columns(running, [b.features]))
+            begun = g.concat([g.columns(terms, [0]) * 0.0 + start, terms])
+            columns.append(g.columns(g.op("CumSum", begun, g.const(np.int64(1))), [b.features]))
         return g.concat(columns)
-
-    def _after(self, start: Tensor, terms: Tensor) -> Tensor:
-        first = self.g.columns(terms, [0])
-        return self.g.concat([first * 0.0 + start, terms])
 
     @functools.cached_property
     def forest(self) -> tuple[Nodes, Array, list[list[int]], Tensor, Array]:
@@ -86,7 +82,7 @@ class Model:
         left, right, inner, threshold, missing, mode = [], [], [], [], [], []
         sets: list[list[int]] = []
         for tree in trees:
-            one, two = np.asarray(tree.left), np.asarray(tree.right)
+            one, two = np.array(tree.left), np.array(tree.right)
             own, kind = one >= 0, np.full(len(one), BELOW)
             default = np.asarray(tree.default_left).astype(np.int64)
             for node, members in tree.categories.items():
@@ -111,7 +107,7 @@ class Model:
     def _columns(self, trees: list[native.Tree]) -> tuple[list[Array], Tensor]:
         """Return the column of each node, and a matrix in which features split by category stand once more, cut."""
         g = self.g
-        features = [np.asarray(tree.feature, dtype=np.int64) for tree in trees]
+        features = [np.array(tree.feature, dtype=np.int64) for tree in trees]
         asked = {
             int(f[n]) for tree, f in zip(trees, features, strict=True) for n in tree.categories if tree.left[n] >= 0
         }
@@ -172,7 +168,7 @@ class Model:
         self.c.require(self.given, "float32", ("predict", "predict_proba"))
         nodes, modes, sets, x, _ = self.forest
         found = grove(self.g, x, nodes, modes, sets, nodes.number, nodes.tree, nodes.trees)
-        return self.g.squeeze(found) if nodes.trees == 1 else found
+        return self.g.squeeze(found) if nodes.trees == 1 else _vector_of_none(found)
 
 
 def _single(e: View, X: Value, c: Context) -> tuple[Matrix, Tensor]:
@@ -196,6 +192,28 @@ def _single(e: View, X: Value, c: Context) -> tuple[Matrix, Tensor]:
     else:
         x = given.tensor.cast("float32")
     return given, x if np.isnan(missing) else g.where(x.equal(missing), nothing, x)
+
+
+def _none(value: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the shape of a matrix and whether it has no rows, bool [1]."""
+    shape = value.graph.op("Shape", value, dtype="int64")
+    return shape, value.graph.op("Slice", shape, np.array([0]), np.array([1])).equal(0)
+
+
+def _two_of_none(value: Tensor) -> Tensor:
+    """Return probabilities, of no rows those of two classes: so many XGBoost gives them."""
+    g = value.graph
+    shape, none = _none(value)
+    width = g.where(none, g.const([2]), g.op("Slice", shape, np.array([1]), np.array([2])))
+    return g.op("Slice", value, np.array([0]), width, np.array([1]))
+
+
+def _vector_of_none(value: Tensor) -> Tensor:
+    """Return a matrix, of no rows a vector: XGBoost loses the second axis there."""
+    g = value.graph
+    shape, none = _none(value)
+    kept = g.op("Slice", shape, np.array([0]), g.where(none, g.const([1]), g.const([2])))
+    return g.op("Reshape", value, kept, allowzero=1)
 
 
 def _shares(margin: Tensor) -> Tensor:
@@ -227,7 +245,7 @@ def classifier(e: View, X: Value, c: Context) -> Methods:
         if b.outputs == 1:
             return scores(answered(g.concat([1.0 - found(), found()]), e, c))
         need(b.outputs == count or count == 2, "probabilities of several outputs with several classes")
-        return scores(answered(found(), e, c))
+        return scores(answered(_two_of_none(found()), e, c))
 
     return {"predict": predict, "predict_proba": proba, "apply": lambda: scores(answered(m.leaves(), e, c))}
 
@@ -242,6 +260,6 @@ def regressor(e: View, X: Value, c: Context) -> Methods:
     def predict() -> Scores:
         need(m.booster.objective != "multi:softmax", "classes as numbers")
         out = m.output()
-        return scores(answered(c.graph.squeeze(out) if m.booster.outputs == 1 else out, e, c))
+        return scores(answered(c.graph.squeeze(out) if m.booster.outputs == 1 else _vector_of_none(out), e, c))
 
     return {"predict": predict, "apply": lambda: scores(answered(m.leaves(), e, c))}

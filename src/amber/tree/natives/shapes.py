@@ -10,7 +10,7 @@ from amber.errors import AuditError
 
 DEEPEST = 2048  # native code that explains or prints a tree calls itself once a level
 MOST_OUTPUTS = 65_536
-MOST_FEATURES = 2**24
+MOST_FEATURES = 2**20  # XGBoost keeps 64 rows of this width for each thread
 MOST_CATEGORIES = 2**24
 MOST_CATEGORY_BITS = 2**31  # in all splits of a model together: native code makes one bit for each up to the largest
 _INTEGER = re.compile(r"-?[0-9]{1,10}", re.ASCII)

@@ -9,6 +9,7 @@ Returns {method: Found}; `wrong(found)` lists what is not equivalent, empty when
 from __future__ import annotations
 
 import os
+import re
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
@@ -76,13 +77,15 @@ class Run:
         given = {each.name for each in self.session.get_inputs()}
         feeds = {name: value for name, value in self.feeds(method, X).items() if name in given}
         parts = self.emitted.methods[method]
-        inverse = method == "inverse_transform"
-        flags = "refused.inverse" if inverse else "refused"
-        refused = self.emitted.refused_inverse if inverse else self.emitted.refused
-        wanted = [part.name for part in parts] + ([flags] if refused else [])
+        flags = self.emitted.refused.get(method, "")
+        wanted = [part.name for part in parts] + ([flags] if flags else [])
         out = dict(zip(wanted, self.session.run(wanted, feeds), strict=True))
-        if refused and out[flags].any():
+        if flags and out[flags].any():
             raise ValueError("refused by an inner step")
+        if parts[0].entries:
+            data, column, row = (out[part.name] for part in parts)
+            rows = X.shape[0] if hasattr(X, "shape") else len(X)
+            return sp.csr_matrix((data, (row, column)), shape=(rows, parts[0].entries)).toarray()
         answers = [mapped(out[part.name], part.classes) for part in parts]
         several = len(parts) > 1 or parts[0].name != method
         return answers if several else answers[0]
@@ -317,6 +320,11 @@ def _values(mine: Any, theirs: Any, found: Found, where: str) -> None:
     if worst > 1:
         place = np.unravel_index(int(used.argmax()), used.shape)
         found.unshared.append(f"{where}: {mine[place]!r} expected, {theirs[place]!r} at {place}")
+
+
+def titled(model: Any) -> str:
+    """Return a model's own text as the name of a test: the same in every process, so without addresses."""
+    return re.sub(r" at 0x[0-9a-f]+", "", " ".join(str(model).split()))
 
 
 def wrong(found: dict[str, Found]) -> dict[str, Found]:

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from sklearn import cluster
 from sklearn.neighbors import NearestCentroid
 
-from tests.unit.programs.emit.harness import compare, wrong
+from tests.unit.programs.emit.harness import compare, titled, wrong
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 4))
@@ -32,7 +32,7 @@ CLASSES = (X[:, 0] + X[:, 1] ** 2 > 0.5).astype(int) + (X[:, 2] > 1)
         cluster.FeatureAgglomeration(2, pooling_func=np.max),
         cluster.FeatureAgglomeration(3, pooling_func=np.min),
     ],
-    ids=str,
+    ids=titled,
 )
 def test_every_method_is_equivalent(model, table):
     assert wrong(compare(model.fit(table), table)) == {}
@@ -75,7 +75,7 @@ def test_a_pooling_of_another_kind_has_no_form():
         NearestCentroid(metric="manhattan"),
         NearestCentroid(shrink_threshold=0.2),
     ],
-    ids=str,
+    ids=titled,
 )
 def test_the_nearest_centroid(model, classes):
     assert wrong(compare(model.fit(X, classes), X)) == {}

@@ -37,7 +37,7 @@ from sklearn.preprocessing import PolynomialFeatures, SplineTransformer, Standar
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
-from tests.unit.programs.emit.harness import compare, wrong
+from tests.unit.programs.emit.harness import compare, titled, wrong
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 8))
@@ -64,18 +64,18 @@ MODELS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("model", UNIVARIATE, ids=str)
+@pytest.mark.parametrize("model", UNIVARIATE, ids=titled)
 def test_columns_that_scores_select(model: Any) -> None:
     found = compare(model.fit(X, y), X)
     assert wrong(found) == {}
     assert all(each.identical for each in found.values())
 
 
-@pytest.mark.parametrize("model", MODELS, ids=str)
+@pytest.mark.parametrize("model", MODELS, ids=titled)
 @pytest.mark.parametrize("settings", [
     {}, {"threshold": "1.5*median", "max_features": 3}, {"threshold": -np.inf, "max_features": 4},
     {"norm_order": 2, "threshold": "median"}, {"threshold": 0.05},
-], ids=str)  # fmt: skip
+], ids=titled)  # fmt: skip
 def test_columns_that_a_model_selects(model: Any, settings: dict[str, Any]) -> None:
     assert wrong(compare(SelectFromModel(model, **settings).fit(X, y3), X)) == {}
 
@@ -93,7 +93,7 @@ def test_importances_that_are_not_stored_are_named() -> None:
 
 @pytest.mark.parametrize("model", [
     RFE(LogisticRegression(), n_features_to_select=3), RFE(LinearRegression()), RFECV(LogisticRegression(), cv=2),
-], ids=str)  # fmt: skip
+], ids=titled)  # fmt: skip
 def test_elimination_answers_as_its_model(model: Any) -> None:
     found = compare(model.fit(X, y), X)
     assert wrong(found) == {}
@@ -103,7 +103,7 @@ def test_elimination_answers_as_its_model(model: Any) -> None:
 @pytest.mark.parametrize("model", [
     SelectKBest(chi2, k=5), VarianceThreshold(1e-2), SelectFromModel(LogisticRegression()), PolynomialFeatures(),
     PolynomialFeatures(3, interaction_only=True),
-], ids=str)  # fmt: skip
+], ids=titled)  # fmt: skip
 def test_sparse_rows(model: Any) -> None:
     table = SPARSE if not isinstance(model, PolynomialFeatures) else SPARSE[:, :6]
     target = np.arange(80) % 2
@@ -115,8 +115,8 @@ def test_selected_sparse_columns_reach_a_model() -> None:
     assert wrong(compare(model, SPARSE, rows=[SPARSE, SPARSE[:1]])) == {}
 
 
-@pytest.mark.parametrize("degree", [1, 2, 3, (2, 3), (0, 2), (1, 4), (3, 3)], ids=str)
-@pytest.mark.parametrize("settings", [{}, {"interaction_only": True}, {"include_bias": False}], ids=str)
+@pytest.mark.parametrize("degree", [1, 2, 3, (2, 3), (0, 2), (1, 4), (3, 3)], ids=titled)
+@pytest.mark.parametrize("settings", [{}, {"interaction_only": True}, {"include_bias": False}], ids=titled)
 def test_products_have_the_bits_of_the_original(degree: Any, settings: dict[str, Any]) -> None:
     for table in (X[:, :3], X[:, :1], X[:, :4] * [1, 1e6, 1e-3, 1]):
         try:
@@ -131,7 +131,7 @@ def test_products_have_the_bits_of_the_original(degree: Any, settings: dict[str,
 @pytest.mark.parametrize("settings", [
     {}, {"degree": 2, "knots": "quantile"}, {"degree": 1}, {"include_bias": False, "n_knots": 7},
     {"sparse_output": True}, {"handle_missing": "zeros"},
-], ids=str)  # fmt: skip
+], ids=titled)  # fmt: skip
 @pytest.mark.parametrize("extrapolation", ["constant", "linear", "continue", "periodic", "error"])
 def test_splines(extrapolation: str, settings: dict[str, Any]) -> None:
     model = SplineTransformer(extrapolation=extrapolation, **settings)
@@ -156,7 +156,7 @@ def test_splines_of_degree_zero_that_extrapolate_are_named() -> None:
     assert found["transform"].absent == "SplineTransformer of degree 0 that extrapolates"
 
 
-@pytest.mark.parametrize("model", [SelectKBest(k=3), PolynomialFeatures(), SplineTransformer()], ids=str)
+@pytest.mark.parametrize("model", [SelectKBest(k=3), PolynomialFeatures(), SplineTransformer()], ids=titled)
 def test_single_precision_runs(model: Any) -> None:
     found = compare(model.fit(X, y), X, rows=[X], precision="float32")
     assert not any(each.absent for each in found.values())

@@ -142,6 +142,13 @@ def test_linear_boosters(several: bool) -> None:
     assert compare(regressor, X, methods=["predict"])["predict"].identical
 
 
+@pytest.mark.parametrize("name", ["binary", "several-classes", "two-targets", "quantiles", "dart", "categories"])
+def test_no_rows(name: str) -> None:
+    model = EXAMPLES[name]()
+    found = compare(model, X, rows=[X[:0]])
+    assert wrong(found) == {}
+
+
 def test_deep_trees_in_a_large_model() -> None:
     rng = np.random.default_rng(0)
     table = rng.normal(size=(300, 3))
