@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "amber"
 INERT = ("codes", "errors", "limits", "report", "policy", "threads", "tree", "vocabulary", "archive", "vault")
-LIVE = ("adapters", "cases", "models", "testing")
+LIVE = ("adapters", "cases", "models", "programs", "testing")
 FRAMEWORKS = (
     "numpy",
     "scipy",
@@ -22,6 +22,8 @@ FRAMEWORKS = (
     "pandas",
     "pyarrow",
     "joblib",
+    "onnx",
+    "onnxruntime",
     "threadpoolctl",
     "pickle",
     "marshal",

@@ -132,7 +132,9 @@ def main(library: str, count: int, seed: int) -> None:
             data = mutated(taken["native"].tobytes(), rng)
             LAST.write_bytes(data)
             try:
-                booster = state.rebuild(cls, {**taken, "native": np.frombuffer(data, np.uint8)})
+                changed = {**taken, "native": np.frombuffer(data, np.uint8)}
+                state.check({"native": changed["native"]})
+                booster = state.rebuild(cls, changed)
             except AmberError:
                 refused += 1
                 continue

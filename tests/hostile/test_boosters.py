@@ -28,6 +28,7 @@ from amber.adapters.lightgbm import BoosterState as LightState
 from amber.adapters.take import take
 from amber.adapters.xgboost import BoosterState as ExtremeState
 from amber.errors import AmberError, AuditError
+from amber.models.audit import audit
 from amber.policy import Policy
 from amber.tree import nodes
 from amber.tree.natives import lightgbm, shapes, ubj, xgboost
@@ -391,7 +392,7 @@ def test_a_truncated_text_is_refused_wherever_it_ends() -> None:
 
 
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
-def test_a_tree_with_changed_bytes_is_not_built(library: str) -> None:
+def test_a_tree_with_changed_bytes_is_refused_before_anything_is_built(library: str) -> None:
     examples = {"xgboost": xgboost_examples, "lightgbm": lightgbm_examples}[library].examples()
     tree = take(dict(examples)["binary"]()).tree
     place = next(
@@ -405,8 +406,9 @@ def test_a_tree_with_changed_bytes_is_not_built(library: str) -> None:
     data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
     tensors = list(tree.tensors)
     tensors[array.tensor] = Tensor(kept.carrier, kept.shape, memoryview(data))
-    with pytest.raises(AmberError):
-        build(Tree(tree.nodes, tree.root, tree.strings, tensors))
+    with pytest.raises(AuditError) as caught:
+        audit(Tree(tree.nodes, tree.root, tree.strings, tensors), Policy())
+    assert caught.value.where.startswith("_Booster.native")
 
 
 @pytest.mark.parametrize("value", ["1 num_threads=100000", "a\nb", "x=1", "y" * 5000])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from lightgbm import LGBMClassifier
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
@@ -30,11 +31,14 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
+from xgboost import XGBClassifier
 
 import amber
 from amber.models.program import plan_of
+from amber.policy import Policy
 from amber.programs.feeds import Feeder
 from amber.programs.requests import rows_of
+from amber.vault.check import open_checked
 
 FRESH = 50
 RELATIVE, ABSOLUTE = 1e-4, 1e-6  # of a value, and of the largest: the line of float32 programs
@@ -86,6 +90,7 @@ class Model:
 def models() -> dict[str, Model]:
     """Return the models by name."""
     labels, decision = ("predict", "predict_proba"), ("predict", "decision_function")
+    isolation = IsolationForest(n_estimators=12, random_state=0)
     sentences, asked = texts(120), texts(FRESH)
     rude = np.array(["fox" in each for each in sentences])
     return {
@@ -93,16 +98,19 @@ def models() -> dict[str, Model]:
         "logistic-3": Model(LogisticRegression(), X, THREE, ROWS, labels),
         "forest": Model(RandomForestClassifier(12, random_state=0), X, TWO, ROWS, labels),
         "forest-3": Model(RandomForestClassifier(12, random_state=0), GAPS, THREE, ROWS_GAPS, (*labels, "apply")),
-        "isolation": Model(IsolationForest(n_estimators=12, random_state=0), X, None, ROWS, (*decision, "score_samples")),
+        "isolation": Model(isolation, X, None, ROWS, (*decision, "score_samples")),
         "boosting": Model(GradientBoostingClassifier(n_estimators=12), X, TWO, ROWS, (*labels, *decision[1:])),
         "boosting-3": Model(GradientBoostingClassifier(n_estimators=6), X, THREE, ROWS, labels),
         "boosting-sum": Model(GradientBoostingRegressor(n_estimators=12), X, X[:, 0] * X[:, 1], ROWS, ("predict",)),
         "histogram": Model(HistGradientBoostingClassifier(max_iter=12), GAPS, TWO, ROWS_GAPS, (*labels, *decision[1:])),
         "svc": Model(SVC(), X, THREE, ROWS, decision),
         "neighbours": Model(KNeighborsClassifier(), X, THREE, ROWS, labels),
+        "neighbours-tied": Model(KNeighborsClassifier(), np.round(X), THREE, np.round(ROWS), labels),
         "network": Model(MLPClassifier((8,), max_iter=60, random_state=0), X, THREE, ROWS, labels),
         "pca": Model(make_pipeline(StandardScaler(), PCA(2)), X, None, ROWS, ("transform", "inverse_transform")),
         "mixed": Model(mixed(), frame(GAPS), TWO, frame(ROWS_GAPS), labels),
+        "xgboost": Model(XGBClassifier(n_estimators=12, max_depth=4), GAPS, THREE, ROWS_GAPS, labels),
+        "lightgbm": Model(LGBMClassifier(n_estimators=12, verbose=-1), GAPS, THREE, ROWS_GAPS, labels),
         "text": Model(make_pipeline(TfidfVectorizer(), LogisticRegression()), sentences, rude, asked, labels),
     }  # fmt: skip
 
@@ -115,6 +123,11 @@ def thresholds(model: Any) -> Iterator[tuple[int, float]]:
     for tree in np.ravel(getattr(model, "_predictors", [])):
         for node in tree.nodes[tree.nodes["is_leaf"] == 0][:4]:
             yield int(node["feature_idx"]), float(node["num_threshold"])
+    booster = getattr(model, "_Booster", None)
+    if booster is not None:
+        table = booster.trees_to_dataframe().rename(columns={"split_feature": "Feature", "threshold": "Split"})
+        for name, threshold in table[table["Split"].notna()][["Feature", "Split"]].to_numpy()[::4].tolist():
+            yield int(re.sub(r"\D", "", name)), float(threshold)
 
 
 def with_edges(model: Any, rows: Any) -> Any:
@@ -144,47 +157,45 @@ def close(model: Any, rows: Any) -> list[int]:
     return [int(row) for row in np.flatnonzero(lead <= 2 * (RELATIVE * top + ABSOLUTE * size.max()))]
 
 
-def frozen(model: Any, sample: Any, place: Path) -> tuple[bytes, Any]:
-    """Return the graph and the plan of a model's float32 program; it is certified for all rows the model answers."""
-    amber.save(model, place / "model.amber", sample=sample)
-    amber.freeze(place / "model.amber", place / "frozen.amber", precision="float32")
-    from amber.policy import Policy
-    from amber.vault.check import open_checked
-
-    with open_checked(place / "frozen.amber", Policy(), "auto") as checked:
+def program_of(path: Path) -> tuple[bytes, Any]:
+    """Return the graph and the plan of a frozen artifact; it is certified for all rows the model answers."""
+    with open_checked(path, Policy(), "auto") as checked:
         (info,) = checked.manifest.programs
         members = checked.opened.members
         plan, domain = plan_of(info, members)
+        assert plan.precision == "float32", plan.precision
         assert not domain.rules, domain.rules
         return bytes(members[info.member]), plan
 
 
-def question(one: Model, plan: Any, rows: Any) -> dict[str, Any]:
-    """Return the inputs of the graph for some rows, and the answers of the original."""
+def question(one: Model, plan: Any, rows: Any, looked_up: bool = False) -> dict[str, Any]:
+    """Return the inputs of the graph for some rows, and the answers of the original.
+
+    `looked_up`: the graph takes the texts of each column itself, as `amber export` writes it.
+    """
     feeds = Feeder(plan).feed(rows_of(rows, plan.request, frozenset(plan.numbers)))
-    answers = {output.method: output for output in plan.outputs}
-    missing = [method for method in one.methods if method not in answers]
+    outputs = {output.method: output for output in plan.outputs}
+    missing = [method for method in one.methods if method not in outputs]
     assert not missing, {method: plan.absent.get(method) for method in missing}
-    if "inverse_transform" in answers:
+    if "inverse_transform" in outputs:
         feeds["inverse"] = one.model.transform(rows).astype(np.float32)
+    if looked_up:
+        del feeds["codes"]
+        names = [plan.request.names[codes.column] for codes in plan.codes]
+        feeds |= {name: rows[[name]].to_numpy(dtype=object) for name in names}
+    asked = {method: feeds["inverse"] if method == "inverse_transform" else rows for method in one.methods}
     return {
         "inputs": {name: tensor(values) for name, values in sorted(feeds.items())},
-        "answers": [
-            answered(one.model, answers[method], feeds["inverse"] if method == "inverse_transform" else rows)
-            for method in one.methods
-        ],
+        "answers": [answered(one.model, outputs[method], asked[method]) for method in one.methods],
         "close": close(one.model, rows),
     }
 
 
 def tensor(values: Any) -> dict[str, Any]:
-    """Return an array as JSON can hold it: float32 has an exact decimal form, NaN is null."""
-    flat = values.reshape(-1).tolist()
-    return {
-        "type": str(values.dtype),
-        "dims": list(values.shape),
-        "data": [None if each != each else each for each in flat],
-    }
+    """Return an array as JSON can hold it: every float32 has an exact decimal form, NaN is null."""
+    kind = "string" if values.dtype == object else str(values.dtype)
+    data = [None if each != each else each for each in values.reshape(-1).tolist()]
+    return {"type": kind, "dims": list(values.shape), "data": data}
 
 
 def answered(model: Any, output: Any, rows: Any) -> dict[str, Any]:
@@ -198,6 +209,12 @@ def answered(model: Any, output: Any, rows: Any) -> dict[str, Any]:
     return {"method": output.method, "output": name, "refused": output.refused, "exact": exact, **tensor(answer)}
 
 
+def written(place: Path, name: str, graph: bytes, asked: list[dict[str, Any]]) -> None:
+    """Write one graph and what it is asked."""
+    (place / f"{name}.onnx").write_bytes(graph)
+    (place / f"{name}.json").write_text(json.dumps(asked), encoding="utf-8")
+
+
 def main(folder: str) -> None:
     """Write `NAME.onnx` and `NAME.json` for every model."""
     place = Path(folder)
@@ -205,11 +222,18 @@ def main(folder: str) -> None:
     warnings.simplefilter("ignore")
     for name, one in models().items():
         one.model.fit(one.sample, one.target)
-        with tempfile.TemporaryDirectory() as scratch:
-            graph, plan = frozen(one.model, one.sample, Path(scratch))
-        (place / f"{name}.onnx").write_bytes(graph)
-        asked = [question(one, plan, rows) for rows in (with_edges(one.model, one.rows), one.rows[:1])]
-        (place / f"{name}.json").write_text(json.dumps(asked), encoding="utf-8")
+        artifact, frozen = place / f"{name}.amber", place / f"{name}.frozen.amber"
+        amber.save(one.model, artifact, sample=one.sample)
+        amber.freeze(artifact, frozen, precision="float32")
+        graph, plan = program_of(frozen)
+        written(
+            place, name, graph, [question(one, plan, rows) for rows in (with_edges(one.model, one.rows), one.rows[:1])]
+        )
+        if name == "mixed":
+            amber.export(frozen, place / "exported.onnx")
+            known = one.rows[one.rows[["city", "kind"]].notna().all(axis=1)]
+            asked = [question(one, plan, rows, looked_up=True) for rows in (known, known[:1])]
+            written(place, "exported", (place / "exported.onnx").read_bytes(), asked)
 
 
 if __name__ == "__main__":

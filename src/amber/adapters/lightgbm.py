@@ -36,9 +36,13 @@ class BoosterState:
             "best_score": obj.best_score,
         }
 
+    def check(self, arrays: Mapping[str, Any]) -> None:
+        """Read the native bytes and follow them to the end."""
+        native.read(boosters.bytes_of(arrays))
+
     def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
-        """Return a booster that has read the text just checked."""
-        booster = cls(model_str=boosters.bytes_of(state, native.read).decode())
+        """Return a booster that has read the text, which `check` has followed."""
+        booster = cls(model_str=boosters.bytes_of(state).decode())
         booster.best_iteration = state["best_iteration"]
         booster.best_score = state["best_score"]
         return booster

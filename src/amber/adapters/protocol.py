@@ -38,6 +38,22 @@ class Special(Protocol):
         ...
 
 
+@runtime_checkable
+class Checks(Protocol):
+    """Optional: a special whose arrays hold what no constraint can describe, such as a library's own bytes."""
+
+    def check(self, arrays: Mapping[str, Any]) -> None:
+        """Refuse what the library must not be given; it is not imported. Comes before anything is constructed.
+
+        Args:
+            arrays: The attributes that are arrays, each a view of the file.
+
+        Raises:
+            AuditError: `where` begins with the attribute.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Prepared:
     """The attributes to write for one object, and what a person should know about the difference.

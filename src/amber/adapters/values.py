@@ -1,7 +1,7 @@
 """Step 6, second half: the values in arrays are what native code may be handed, before anything is constructed.
 
-In: a tree whose names have passed `vocabulary.audit`. Out: every problem with its path. Nothing is imported because of
-the tree, no class is touched; arrays are views of the bytes that were hashed. Called by `models` before
+In: a tree whose names have passed `vocabulary.audit`. Out: every problem with its path. No library is imported because
+of the tree, no class is touched; arrays are views of the bytes that were hashed. Called by `models` before
 `adapters.build`.
 """
 
@@ -14,8 +14,10 @@ import numpy as np
 
 from amber.adapters import rules
 from amber.adapters.facts import Array, Facts, Missing
+from amber.adapters.protocol import Checks
+from amber.adapters.registry import adapter
 from amber.adapters.rules import Batch
-from amber.errors import Problem
+from amber.errors import AuditError, Problem
 from amber.limits import Limits
 from amber.tree import nodes, paths
 from amber.tree.nodes import Tree
@@ -69,6 +71,26 @@ class _Check:
             if entry is not None and entry.rules:
                 for found in self.check_objects(entry, objects):
                     self.problem(*found)
+            if entry is not None and entry.state != "dict":
+                self.check_native(entry, objects)
+
+    def check_native(self, entry: Entry, objects: list[int]) -> None:
+        """Ask the adapter about states that are a library's own bytes, where it can read them without the library."""
+        special = adapter(entry.library).specials.get(entry.state)
+        if not isinstance(special, Checks):
+            return
+        for index in objects:
+            node = self.tree.nodes[index]
+            children = {} if not isinstance(node, nodes.Object) else node.attrs
+            arrays = {
+                name: self.facts.array(child, each)
+                for name, child in children.items()
+                if isinstance(each := self.tree.nodes[child], nodes.Array)
+            }
+            try:
+                special.check(arrays)
+            except AuditError as error:
+                self.problem(error.code, index, f".{error.where}" if error.where else "", error.message)
 
     def problem(self, code: str, index: int, suffix: str, message: str) -> None:
         where = paths.path(self.tree, index)

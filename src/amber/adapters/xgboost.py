@@ -36,9 +36,13 @@ class BoosterState:
         """Return the native bytes."""
         return {"native": boosters.written(bytes(obj.save_raw("ubj")), native.read, "booster")}
 
+    def check(self, arrays: Mapping[str, Any]) -> None:
+        """Read the native bytes and follow them to the end."""
+        native.read(boosters.bytes_of(arrays))
+
     def rebuild(self, cls: Any, state: dict[str, Any]) -> Any:
-        """Return a booster that has read the bytes just checked."""
-        data = boosters.bytes_of(state, native.read)
+        """Return a booster that has read the bytes, which `check` has followed."""
+        data = boosters.bytes_of(state)
         booster = cls()
         booster.load_model(bytearray(data))
         return booster

@@ -235,9 +235,29 @@ def predictors_in(part: Any) -> list[Any]:
     return [p for one in rounds if isinstance(one, list | tuple) for p in one if hasattr(p, "nodes")]
 
 
+def boosted_in(part: Any) -> Any:
+    """Return the booster of an estimator of XGBoost or LightGBM whose answers are sums of leaves, or None."""
+    if type(part).__module__.partition(".")[0] not in ("xgboost", "lightgbm"):
+        return None
+    if attribute(part, "booster") == "gblinear" or attribute(part, "linear_tree"):
+        return None
+    return fields(part).get("_Booster")
+
+
+def _boosted_trees(part: Any) -> int:
+    """How many trees the booster of a part has."""
+    booster = boosted_in(part)
+    if booster is None:
+        return 0
+    if hasattr(booster, "num_trees"):
+        return int(booster.num_trees())
+    classes = attribute(part, "n_classes_")
+    return int(booster.num_boosted_rounds()) * (classes if isinstance(classes, int) and classes > 2 else 1)
+
+
 def decides_exactly(part: Any) -> bool:
     """Whether what a model decides on are comparisons with stored thresholds (trees and ensembles of trees)."""
-    if part is None or trees_in(part) is not None or predictors_in(part):
+    if part is None or trees_in(part) is not None or predictors_in(part) or boosted_in(part) is not None:
         return True
     if type(part).__name__.startswith("Dummy"):
         return True
@@ -282,6 +302,9 @@ def call_cost(parts: list[Any]) -> tuple[int, int]:
         nodes = predictors_in(part)
         if nodes:
             fixed, row = fixed + 10 * len(nodes), row + 1 + len(nodes) // 5
+        boosted = _boosted_trees(part)
+        if boosted:
+            fixed, row = fixed + 500, row + 1 + boosted // 20
         for name in ("_fit_X", "X_train_", "support_vectors_", "X_fit_"):
             shape: tuple[int, ...] = getattr(fields(part).get(name), "shape", ())
             if len(shape) == 2:

@@ -14,7 +14,8 @@ import numpy as np
 from amber.cases import rows
 from amber.cases.anatomy import Chain, decides_exactly
 from amber.cases.coverage import Facts, cover
-from amber.cases.thresholds import FlatTree, Split, boundaries, flat_trees, leaves, movable, through
+from amber.cases.flat import FlatTree, flat_trees
+from amber.cases.thresholds import Split, boundaries, leaves, movable, through
 
 _SPARE = 1.5  # corners made for each that may be recorded
 _MAX_CELLS = 4_000_000  # nodes times features of one tree

@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from amber.cases import rows
-from amber.cases.anatomy import attribute, predictors_in, trees_in
-from amber.cases.thresholds import flat_predictor, leaves
+from amber.cases.anatomy import attribute, boosted_in, predictors_in, trees_in
+from amber.cases.flat import flat_predictor
+from amber.cases.thresholds import leaves
 from amber.cases.visits import visits
 
 _MAX_FACTS = 4_000_000  # pairs of row and fact
 _STRIDE = 2**40  # more codes than any table of them has
+_MAX_BOOSTED = 512  # trees of a booster that are looked at
+_WIDEST = 2**24  # more leaves than a tree of a booster has; the codes of all its trees stand in one table
 _MAX_PIECES = 64  # columns of a piecewise function that are looked at
 
 
@@ -65,7 +68,7 @@ def _codes(part: Any, Z: Any) -> Iterator[Any]:
     """Small integers, for each row one or more; columns of one table count together."""
     if Z is None:
         return
-    makers = (_leaves, _rounds, _neighbours, _pieces, _categories)
+    makers = (_leaves, _rounds, _boosted, _neighbours, _pieces, _categories)
     for make in makers:
         try:
             yield from list(make(part, Z))
@@ -85,6 +88,15 @@ def _rounds(part: Any, Z: Any) -> Iterator[Any]:
         dense = np.asarray(Z, dtype=np.float64)
         for predictor in found:
             yield leaves(flat_predictor(predictor), dense)
+
+
+def _boosted(part: Any, Z: Any) -> Iterator[Any]:
+    """The leaves of XGBoost and LightGBM, as the library itself says them."""
+    if boosted_in(part) is not None:
+        found = part.apply(Z) if hasattr(part, "apply") else part.predict(Z, pred_leaf=True)
+        table = np.asarray(found).reshape(rows.count(Z), -1).astype(np.int64)
+        table = table[:, rows.spread(table.shape[1], _MAX_BOOSTED)]
+        yield table + _WIDEST * np.arange(table.shape[1])
 
 
 def _neighbours(part: Any, Z: Any) -> Iterator[Any]:

@@ -13,7 +13,8 @@ import numpy as np
 from amber.cases import rows
 from amber.cases.anatomy import Chain, decides_exactly
 from amber.cases.corners import Corners, worth_of
-from amber.cases.thresholds import FlatTree, flat_trees, through, visited
+from amber.cases.flat import FlatTree, flat_trees
+from amber.cases.thresholds import through, visited
 
 _AWAY = 1e-6  # of the size of the feature
 _ROUNDS = 4  # of Newton's method; an affine way needs one

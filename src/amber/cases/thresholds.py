@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from amber.cases import rows
-from amber.cases.anatomy import Chain, attribute, decides_exactly, predictors_in, trees_in, walk
+from amber.cases.anatomy import Chain, decides_exactly
+from amber.cases.flat import FlatTree, flat_trees
 
 MAX_THRESHOLDS = 64
-MAX_TREES = 64
 _BASE_ROWS = 256  # ordinary rows that are followed down the trees
 _FINE = 16  # thresholds that also get rows at one step of float64, which the cast to float32 swallows
 _MAX_COLUMNS = 64  # raw columns whose way to the trees is looked for
@@ -41,18 +41,6 @@ class Turn(NamedTuple):
     right: Any
 
 
-class FlatTree(NamedTuple):
-    """The arrays of one native tree."""
-
-    left: Any
-    right: Any
-    feature: Any  # negative at leaves
-    threshold: Any
-    missing_left: Any
-    cast: bool
-    count: Any  # rows of the fit that got to each node
-
-
 def threshold_rows(chain: Chain, X: Any) -> Any:
     """Return rows of the form of `X` that lie on both sides of stored thresholds, or None.
 
@@ -76,41 +64,6 @@ def threshold_rows(chain: Chain, X: Any) -> Any:
         return None
     base = rows.take(X, [row for row, _, _ in placed])
     return rows.edited(base, [(k, column, value) for k, (_, column, value) in enumerate(placed)])
-
-
-def flat_trees(last: Any) -> Iterator[FlatTree]:
-    """Up to 64 trees of a model, spread over the ensemble, features counted as the model's input counts them."""
-    mapped: dict[int, Any] = {}
-    trees: list[Any] = []
-    predictors: list[Any] = []
-    for part in walk(last):
-        chosen, inner = attribute(part, "estimators_features_"), attribute(part, "estimators_")
-        if isinstance(chosen, list) and isinstance(inner, list):
-            mapped.update({id(one): features for one, features in zip(inner, chosen, strict=False)})
-        if trees_in(part) is not None:
-            trees.append(part)
-        if attribute(part, "_preprocessor") is None:
-            predictors += predictors_in(part)
-    for part in (trees[k] for k in rows.spread(len(trees), MAX_TREES)):
-        tree, own = part.tree_, mapped.get(id(part))
-        feature = np.asarray(tree.feature)
-        if own is not None:
-            feature = np.where(feature >= 0, np.asarray(own)[np.maximum(feature, 0)], feature)
-        missing = np.asarray(getattr(tree, "missing_go_to_left", np.zeros(len(feature))), dtype=bool)
-        yield FlatTree(
-            tree.children_left, tree.children_right, feature, tree.threshold, missing, True, tree.n_node_samples
-        )
-    for predictor in (predictors[k] for k in rows.spread(len(predictors), MAX_TREES)):
-        yield flat_predictor(predictor)
-
-
-def flat_predictor(predictor: Any) -> FlatTree:
-    """Return the arrays of a predictor of histogram boosting; a split by categories ends the way down."""
-    nodes = predictor.nodes
-    inside = (nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)
-    feature = np.where(inside, nodes["feature_idx"], -1)
-    missing = nodes["missing_go_to_left"].astype(bool)
-    return FlatTree(nodes["left"], nodes["right"], feature, nodes["num_threshold"], missing, False, nodes["count"])
 
 
 def _picked(chain: Chain, Z: Any) -> list[Split]:

@@ -20,7 +20,12 @@ from urllib.parse import urlsplit
 from amber.errors import FormatError, SourceError, UsageError
 
 # library of the vocabulary -> module that carries `__version__`
-MODULES = {"numpy": "numpy", "scipy": "scipy", "pandas": "pandas", "scikit-learn": "sklearn"}
+MODULES = {
+    "numpy": "numpy", "scipy": "scipy", "pandas": "pandas", "scikit-learn": "sklearn",
+    "xgboost": "xgboost", "lightgbm": "lightgbm",
+}  # fmt: skip
+# library -> distributions that bring its module, where its own name is not the only one
+_DISTRIBUTIONS = {"xgboost": ("xgboost", "xgboost-cpu")}
 ALWAYS = ("numpy", "scipy")
 _reading = threading.Lock()
 
@@ -77,7 +82,7 @@ def _closure(libraries: Iterable[str]) -> dict[str, str]:
     from packaging.requirements import InvalidRequirement, Requirement
 
     found: dict[str, str] = {}
-    todo = [library for library in libraries if library in MODULES]
+    todo = [name for library in libraries if library in MODULES for name in _DISTRIBUTIONS.get(library, (library,))]
     while todo:
         name = _normal(todo.pop())
         if name in found:

@@ -7,10 +7,16 @@ from contextlib import contextmanager
 
 from amber.errors import BuildError
 
+# module that cannot be imported -> the extra that brings it, where a model can name it and the verb cannot know
+_EXTRAS = {"sklearn": "sklearn", "pandas": "pandas", "xgboost": "xgboost", "lightgbm": "lightgbm"}
+
 
 @contextmanager
 def needed(extra: str = "sklearn") -> Iterator[None]:
     """Turn the import error of a missing library into a refusal with a way out, the extra that brings it.
+
+    Args:
+        extra: The extra of the verb, where the missing module has none of its own.
 
     Raises:
         BuildError: `library-missing`.
@@ -18,6 +24,7 @@ def needed(extra: str = "sklearn") -> Iterator[None]:
     try:
         yield
     except ImportError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0], extra)
         raise BuildError(
             "library-missing",
             f"a library the model needs is not installed: {error}",

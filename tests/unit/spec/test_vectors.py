@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import amber
-from amber.codes import CODES
+from amber.codes import CODES, PROGRAMS
 from amber.errors import AmberError
 from amber.models.audit import problems
 from amber.vault.check import Checked, check
@@ -51,6 +51,7 @@ WITHOUT_A_VECTOR = {
     "verdict-too-low": "the reader's policy alone, whatever the file",
     "verdict-unchecked": "of report.require, not of a file",
 }
+WITHOUT_A_VECTOR |= dict.fromkeys(PROGRAMS, "step 8: tests/hostile makes such graphs and plans, and refuses them")
 
 
 def ids(rows: list[Row]) -> list[str]:

@@ -79,6 +79,7 @@ class Tree:
     boundaries: Sequence[int] = ()
     bits: Sequence[int] = ()
     linear: bool = False
+    counts: Sequence[int] = ()  # training rows that came to each split
 
 
 @dataclass(frozen=True)
@@ -254,8 +255,8 @@ def _tree(text: str, features: int, budget: list[int], place: Place) -> Tree:
         place.wrong("child-not-greater", "a split is not reached")
     if sorted(child for side in (left, right) for child in side if child < 0) != list(range(-leaves, 0)):
         place.wrong("child-not-greater", "a leaf is not reached once")
-    for name, length in (("leaf_count", leaves), ("internal_count", splits)):
-        _integers(found[name], length, -_WIDE, _WIDE, place.at(name))
+    _integers(found["leaf_count"], leaves, -_WIDE, _WIDE, place.at("leaf_count"))
+    counts = _integers(found["internal_count"], splits, -_WIDE, _WIDE, place.at("internal_count"))
     for name, length in (
         ("split_gain", splits), ("leaf_weight", leaves), ("internal_value", splits), ("internal_weight", splits)
     ):  # fmt: skip
@@ -265,7 +266,7 @@ def _tree(text: str, features: int, budget: list[int], place: Place) -> Tree:
         place.at("decision_type").wrong("value-mismatch", "a split on categories without sets of them")
     if linear:
         _linear(found, leaves, features, place)
-    return Tree(feature, threshold, decision, left, right, values, boundaries, bits, linear)
+    return Tree(feature, threshold, decision, left, right, values, boundaries, bits, linear, counts)
 
 
 def _sets(

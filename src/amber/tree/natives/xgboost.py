@@ -68,6 +68,7 @@ class Tree:
     condition: Sequence[float]  # the threshold of a split, the value of a leaf
     default_left: Sequence[int]
     categories: dict[int, Sequence[int]]
+    cover: Sequence[float]  # how much of the training weight came to each node
 
 
 @dataclass(frozen=True)
@@ -312,7 +313,7 @@ def _tree(value: Any, features: int, budget: list[int], place: Place) -> Tree:
         place.at("split_indices").wrong("index-out-of-range", "a split without features")
     return Tree(
         left, right, feature, arrays["split_conditions"], arrays["default_left"],
-        _categories(found, arrays["split_type"], budget, place),
+        _categories(found, arrays["split_type"], budget, place), arrays["sum_hessian"],
     )  # fmt: skip
 
 
