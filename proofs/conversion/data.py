@@ -80,6 +80,18 @@ def codes(count: int = ROWS, seed: int = 0) -> Any:
     )
 
 
+def codes_large(count: int = ROWS, seed: int = 0) -> Any:
+    """Codes of the size of a timestamp, and ids above 2^24."""
+    return codes(count, seed) + np.array([1.7e9, 16_777_217.0, 0.0])
+
+
+def codes_missing(count: int = ROWS, seed: int = 0) -> Any:
+    """Codes with one value in eight missing."""
+    found = codes(count, seed)
+    found[_dice(seed + 1).rand(*found.shape) < 0.125] = np.nan
+    return found
+
+
 def gram(count: int = ROWS, seed: int = 0) -> Any:
     """A linear kernel between rows and the training rows."""
     return numbers(count, seed) @ numbers().T

@@ -180,6 +180,7 @@ class _Plain:
         self.columns = self._columns()
         if self.columns:
             self._look_up()
+        self._ordinary()
         self._shapes()
         self.inputs = [each.name for each in self.model.graph.input]
         self.outputs = [each.name for each in self.model.graph.output]
@@ -233,6 +234,18 @@ class _Plain:
         graph.node.extend([*first, *nodes])
         if all(each.domain != _ML for each in self.model.opset_import):
             self.model.opset_import.append(helper.make_opsetid(_ML, _LOOKUP))
+
+    def _ordinary(self) -> None:
+        """Take rows as float64: what a plain graph is fed does not say in which dtype it came."""
+        import numpy as np
+        from onnx import numpy_helper
+
+        graph = self.model.graph
+        if any(each.name == "dtype" for each in graph.input):
+            kept = [each for each in graph.input if each.name != "dtype"]
+            del graph.input[:]
+            graph.input.extend(kept)
+            graph.initializer.append(numpy_helper.from_array(np.zeros(1, np.int64), "dtype"))
 
     def _shapes(self) -> None:
         """Declare what a program leaves to its plan and ONNX wants of every graph: how wide inputs and outputs are."""
@@ -412,6 +425,8 @@ class _Unsayable(Exception):  # noqa: N818 - a signal inside this module
 
 def _asker(plain: _Plain, plan: Plan, domain: Domain, sessions: Any) -> Callable[[Any], tuple[Arrays, Arrays]]:
     """Return what answers a request by the program: inputs of the plain graph, and what the program's gives."""
+    import numpy as np
+
     from amber.programs.feeds import Feeder
     from amber.programs.program import in_blocks
     from amber.programs.requests import refusal, rows_of
@@ -430,6 +445,7 @@ def _asker(plain: _Plain, plan: Plan, domain: Domain, sessions: Any) -> Callable
     def ask(X: Any) -> tuple[Arrays, Arrays]:
         rows = rows_of(X, plan.request, used)
         feeds = {name: value for name, value in feeder.feed(rows).items() if name in inputs}
+        feeds |= {"dtype": np.zeros(1, np.int64)} if "dtype" in inputs else {}
         given = _given(plain, feeds, rows.pick)
         arrays = run(feeds) if rows.count <= plan.block else in_blocks(run, feeds, rows.count, plan.block)
         answered = dict(zip(plain.outputs, arrays, strict=True))

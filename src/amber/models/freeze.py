@@ -71,6 +71,7 @@ def freeze(
     """Write a copy of an artifact with a frozen program that answers its cases like the original.
 
     The model, its cases, card and environment keep their bytes; signatures are dropped, `lineage.parent` is the old id.
+    Where there is no card, a linear model or a small tree gets one that says what it computes.
     Neither the model's library nor its code is needed or run. A program of the same precision is replaced.
 
     Args:
@@ -131,8 +132,9 @@ def _written(
 ) -> int:
     from amber.archive.assemble import assemble
     from amber.archive.write import write_artifact
+    from amber.models.card import written
 
-    card = members.get("README.md")
+    card = members.get("README.md") or written(draft, tree)
     extra = {name: [view] for name, view in members.items() if name.startswith("programs/")} | members_of(program)
     whole = assemble(
         draft, tree, evidence, bytes(members["env/pylock.toml"]), None if card is None else bytes(card), extra,

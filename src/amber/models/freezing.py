@@ -170,7 +170,7 @@ def _output(method: str, parts: list[Part], facts: Facts, refused: str) -> Outpu
     dtypes = form.dtypes if several or labels or form.layout == "frame" else form.dtypes[:1]
     return plans.Output(
         method=method, outputs=[part.name for part in parts], layout=form.layout,  # type: ignore[arg-type]
-        dtypes=dtypes, labels=labels, columns=form.columns, sparse=form.sparse, narrow=form.narrow,
+        dtypes=dtypes, labels=labels, columns=form.columns, sparse=form.sparse, narrow=form.narrow, whole=form.whole,
         entries=parts[0].entries, refused=refused,
     )  # fmt: skip
 

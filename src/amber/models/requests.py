@@ -28,6 +28,7 @@ class AnswerForm:
     columns: list[Any] = field(default_factory=list)
     sparse: str = ""
     narrow: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,9 @@ def _form(answer: Answer, evidence: Evidence) -> AnswerForm:
     dtypes = [_dtype(column, arrays) for column in body]
     sparse = str(body[0].parameters.get(_SPARSE, "")) if answer.layout == "csr" else ""
     columns = [frames.label_of(column) for column in body] if answer.layout == "frame" else []
-    return AnswerForm(answer.layout, dtypes, columns, sparse, _narrow(answer.method, evidence))
+    narrow, whole = (_keeps(answer.method, evidence, datatype) for datatype in ("FP32", "INT64"))
+    whole = whole and all(column.datatype == "FP64" for column in body)
+    return AnswerForm(answer.layout, dtypes, columns, sparse, narrow, whole)
 
 
 def _dtype(column: Column, arrays: Any) -> str:
@@ -125,11 +128,11 @@ def _dtype(column: Column, arrays: Any) -> str:
     return "|O" if objects else text
 
 
-def _narrow(method: str, evidence: Evidence) -> bool:
-    """Whether float32 rows get float32 answers, as recorded."""
+def _keeps(method: str, evidence: Evidence, datatype: str) -> bool:
+    """Whether rows of another dtype than the sample's get answers of that dtype, as recorded."""
     for group in evidence.groups:
-        if group.kind == "dtype" and group.inputs and all(column.datatype == "FP32" for column in group.inputs):
+        if group.kind == "dtype" and group.inputs and all(column.datatype == datatype for column in group.inputs):
             for answer in group.answers:
                 if answer.method == method and answer.columns:
-                    return all(column.datatype == "FP32" for column in answer.columns)
+                    return all(column.datatype == datatype for column in answer.columns)
     return False

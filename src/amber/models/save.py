@@ -106,6 +106,7 @@ def save(
         tolerance: (relative, absolute share of the largest value) of every score, in place of the standard rule; the
             manifest shows it.
         freeze: Put a frozen program beside the model (`amber.freeze`, in float64), certified by the same cases.
+            A linear model or a small tree without a card gets one that says what it computes.
         policy: `Policy(allow=[...])` names the caller's own classes and functions.
 
     Returns:
@@ -122,7 +123,6 @@ def save(
     from amber.archive.assemble import assemble
     from amber.archive.write import check_target, write_artifact
     from amber.cases.record import record
-
     about = About(name, version, metrics, metadata, licence, created)
     rules = policy or Policy()
     clock = Clock()
@@ -153,6 +153,7 @@ def save(
     frozen_notes: tuple[str, ...] = ()
     if freeze:
         draft, extra, frozen_notes = with_program(draft, taken.tree, recorded, rules)
+        readme = readme if readme is not None else card_of(draft, taken.tree)
         clock.lap("program")
     members = assemble(draft, taken.tree, recorded.evidence, pylock, readme, extra, limits=rules.limits)
     size = write_artifact(path, members)
@@ -170,6 +171,13 @@ def with_program(draft: Any, tree: Tree, recorded: Any, rules: Policy) -> tuple[
         program = frozen(tree, recorded.evidence, recorded.methods, draft.libraries, precision="float64", policy=rules)
     notes = tuple(f"the program has no {method}: {why}" for method, why in program.plan.absent.items())
     return attached(draft, program), members_of(program), notes
+
+
+def card_of(draft: Any, tree: Tree) -> bytes | None:
+    """Return what a linear model or a small tree computes, as a card; needs what freezing needs."""
+    from amber.models.card import written
+
+    return written(draft, tree)
 
 
 def model_bytes(tree: Tree) -> int:

@@ -37,8 +37,9 @@ class Answerer:
         narrow = self.output.narrow and rows.narrow
         if self.output.entries:
             return self._entries(arrays, rows.count, narrow)
+        other = np.float32 if narrow else rows.integers if self.output.whole else None
         parts = [
-            array if array.dtype == dtype and not narrow else array.astype(np.float32 if narrow else dtype)
+            array if array.dtype == dtype and other is None else array.astype(dtype if other is None else other)
             for array, dtype in zip(arrays, self.dtypes, strict=True)
         ]
         return self.wrap(parts, self.output, rows)

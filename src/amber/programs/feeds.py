@@ -15,7 +15,7 @@ import numpy as np
 from amber.errors import SourceError, shown
 from amber.programs import plan as plans
 from amber.programs.plan import Codes, Plan, Rule
-from amber.programs.requests import Rows, label, refusal
+from amber.programs.requests import Rows, floats, label, refusal
 
 # The least magnitude that rounds to infinity as float32.
 FLOAT32_OVERFLOW = float(np.float64(np.finfo(np.float32).max) + 2.0**103)
@@ -30,7 +30,7 @@ class Feeder:
     def __init__(self, plan: Plan, domain: Sequence[Rule] = (), method: str = "") -> None:
         self.plan = plan
         self.float: Any = np.dtype(plan.precision)
-        self.columns = list(plan.numbers)
+        self.columns, self.objects = list(plan.numbers), plan.request.objects
         self.whole = self.columns == list(range(plan.request.width))
         place = {column: position for position, column in enumerate(self.columns)}
         self.checks = [
@@ -39,6 +39,7 @@ class Feeder:
             for rule in rules
             if rule.rule in _NUMERIC and method not in rule.spared
         ]
+        self.native = any(output.narrow for output in plan.outputs)
         self.strict = any(rule.rule in ("finite", "float32") for rule, _, _ in self.checks)
         # no rule that numbers of ordinary size could break; and nothing but numbers and categories
         self.ordinary = all(rule.rule in _OF_FINITE for rule, _, _ in self.checks)
@@ -129,21 +130,22 @@ class Feeder:
             feeds[f"{name}.data"] = np.asarray(data, dtype=self.float)
             feeds[f"{name}.column"], feeds[f"{name}.row"] = np.asarray(columns, np.int64), np.asarray(row, np.int64)
         if rows.entries is not None:
+            self._halves(rows)
             self.sparse(rows.entries, feeds)
-        if self.texts or rows.entries is not None:
-            feeds["rows"] = np.array([rows.count], np.int64)
-        return feeds
+        feeds["rows"] = np.array([rows.count], np.int64)
+        return feeds | dtype_of(rows)
 
     def numbers(self, rows: Rows) -> Any:
         """Return the float matrix [N, columns]."""
+        self._halves(rows)
         if self.whole and rows.whole is not None:
-            matrix = _floats(rows.whole, "the table")
+            matrix = floats(rows.whole, "the table", self.objects)
         elif rows.whole is not None and rows.whole.dtype.kind in "fiub":
-            matrix = _floats(rows.whole[:, self.columns], "the table")
+            matrix = floats(rows.whole[:, self.columns], "the table", self.objects)
         else:
             matrix = np.empty((rows.count, len(self.columns)))
             for position, column in enumerate(self.columns):
-                matrix[:, position] = _floats(rows.pick(column), label(self.plan.request, column))
+                matrix[:, position] = floats(rows.pick(column), label(self.plan.request, column), self.objects)
         if self.checks and not (self.ordinary and self._ordinary(matrix)):
             for rule, code, places in self.checks:
                 self._enforce(rule, code, places, matrix)
@@ -151,6 +153,11 @@ class Feeder:
             return matrix
         with np.errstate(over="ignore"):
             return matrix.astype(self.float)
+
+    def _halves(self, rows: Rows) -> None:
+        """Refuse float16 where the original computes in what comes: no graph does, and no case was recorded."""
+        if rows.half and self.native:
+            raise refusal("float16; the program computes in float64", hint="pass rows.astype('float32')")
 
     def _enforce(self, rule: Rule, code: str, places: list[int], matrix: Any) -> None:
         values = matrix if len(places) == matrix.shape[1] else matrix[:, places]
@@ -162,14 +169,23 @@ class Feeder:
 
     def sparse(self, entries: tuple[Any, Any, Any], feeds: Feeds) -> None:
         """Put the entries of a sparse request into the inputs."""
-        data = _floats(entries[0], "the matrix")
-        for rule in self.plan.rules:
-            if rule.rule in _NUMERIC and _NUMERIC[rule.rule](data, rule).any():
-                row = int(entries[2][np.flatnonzero(_NUMERIC[rule.rule](data, rule))[0]])
-                raise broken(rule, "input-refused", row, "an entry", math.nan)
+        data = floats(entries[0], "the matrix")
+        for rule, code, _ in self.checks:
+            bad = _NUMERIC[rule.rule](data, rule)
+            if rule.columns:
+                bad &= np.isin(entries[1], rule.columns)
+            if bad.any():
+                place = int(np.flatnonzero(bad)[0])
+                raise broken(rule, code, int(entries[2][place]), f"column {int(entries[1][place])}", float(data[place]))
         feeds["sparse.data"] = data.astype(self.float, copy=False)
         feeds["sparse.column"] = np.asarray(entries[1], np.int64)
         feeds["sparse.row"] = np.asarray(entries[2], np.int64)
+
+
+def dtype_of(rows: Rows) -> Feeds:
+    """Return the input that says in which dtype a request came, where a model answers float64 otherwise."""
+    code = plans.SINGLE if rows.narrow else plans.INTEGERS if rows.integers else 0
+    return {"dtype": np.array([code], np.int64)} if code else {}
 
 
 def _places(rule: Rule, place: dict[int, int]) -> list[int]:
@@ -206,32 +222,6 @@ _NUMERIC: dict[str, Callable[[Any, Rule], Any]] = {
     "not-negative": lambda values, rule: values < 0,
     "range": lambda values, rule: (values < float(rule.low or "-inf")) | (values > float(rule.high or "inf")),
 }
-
-
-def _floats(values: Any, where: str) -> Any:
-    """Return values as float64, as the original casts them: numbers, booleans, numbers in objects; no texts."""
-    if not isinstance(values, np.ndarray):
-        if hasattr(values, "to_numpy"):
-            dtype = values.dtype
-            plain = isinstance(dtype, np.dtype)
-            if not plain and getattr(dtype, "kind", "O") not in "fiub":
-                values = values.to_numpy(dtype=object)
-            else:
-                values = values.to_numpy() if plain else values.to_numpy(dtype=np.float64, na_value=np.nan)
-        else:
-            values = np.asarray(values, dtype=object if any(map(_odd, values)) else None)
-    if values.dtype == np.float64:
-        return values
-    if values.dtype.kind not in "fiubO":
-        raise refusal(f"{where}: {values.dtype} where the model takes numbers")
-    try:
-        return values.astype(np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise refusal(f"{where}: a value that is no number") from error
-
-
-def _odd(value: Any) -> bool:
-    return value is None or isinstance(value, str)
 
 
 class Lookup:

@@ -13,6 +13,8 @@ import msgspec
 VERSION = 1
 # Codes of a category column that are no position in its list of values.
 NAN, UNSEEN, NONE, NA = -1, -2, -3, -4
+# What the input `dtype` says of a request; 0 is anything else.
+SINGLE, INTEGERS = 1, 2
 SHIFT = 4  # a code plus this is its row in a table of the graph
 
 # What a number may be. `float32`: it does not overflow when it is cast to float32 (missing is allowed).
@@ -108,7 +110,9 @@ class Request(Strict):
     """What a caller may pass.
 
     `form`: `table` (columns), `texts`, `records` (dicts) or `sparse`. `width`: number of columns. `names`: their
-    labels, absent where the original never saw any. `order`: whether a frame may hold them in any order or exactly so.
+    labels, absent where the original never saw any. `order`: whether a frame may hold them in any order or exactly so, or
+    is read by position whatever its labels. `objects`: whether columns of objects are cast as `float` casts them, taken
+    where they hold no texts, or refused.
     `extra`: whether it may hold others beside them. `partial`: whether it may lack those no step uses. `arrays`,
     `frames`: whether tables without and with names are taken. `empty`: whether no rows at all are answered. `one`: the
     request is one-dimensional.
@@ -117,7 +121,8 @@ class Request(Strict):
     form: Literal["table", "texts", "records", "sparse"]
     width: int
     names: list[str | int] | None = None
-    order: Literal["any", "exact"] = "exact"
+    order: Literal["any", "exact", "position"] = "exact"
+    objects: Literal["cast", "numbers", "refused"] = "cast"
     extra: bool = False
     partial: bool = False
     arrays: bool = True
@@ -137,9 +142,10 @@ class Output(Strict):
     """One method: the graph's outputs and the form the original answers in.
 
     `layout` as in recorded cases: `array`, `arrays` (a list of them), `tuple`, `csr`, `frame`. `dtypes`: of each part.
-    `columns`: labels of a frame. `narrow`: float32 rows get float32 answers. `entries`: the outputs are the entries
+    `columns`: labels of a frame. `narrow`: float32 rows get float32 answers; `whole`: rows of
+    integers get answers of their dtype. `entries`: the outputs are the entries
     (value, column, row) of a table with that many columns. `refused`: the output that is true for rows an inner step
-    refuses, bool [N]; empty where none does.
+    refuses, bool [N]; empty where none does. `follows`: a request that is not sparse gets an answer that is not.
     """
 
     method: str
@@ -150,8 +156,10 @@ class Output(Strict):
     columns: list[Json] = []
     sparse: str = ""  # class of a sparse answer: csr_matrix, csr_array
     narrow: bool = False
+    whole: bool = False
     entries: int = 0
     refused: str = ""
+    follows: bool = False
 
 
 class Plan(Strict):

@@ -12,7 +12,7 @@ import numpy as np
 
 from amber.errors import AbsentError, shown
 from amber.programs.answers import Answerer
-from amber.programs.feeds import Feeder, Feeds
+from amber.programs.feeds import Feeder, Feeds, dtype_of
 from amber.programs.plan import Output, Plan, Rule
 from amber.programs.requests import Rows, refusal, rows_of
 
@@ -92,10 +92,11 @@ class Program:
         request, needed, block = self.plan.request, self._needed, self.plan.block
         feeder = Feeder(self.plan, self.domain, output.method) if output.method in self._spared else self._feeder
         places = 2 if output.entries else -1
+        entries = output.entries > 0  # an answer of entries says how many rows there were
         feed, direct, plain = feeder.feed, feeder.direct, answerer.plain
 
         def ask(rows: Any) -> Any:
-            feeds = direct(rows)
+            feeds = None if entries else direct(rows)
             if feeds is not None:  # one plain row, or an array as the graph takes it: nothing to convert
                 return plain(run(feeds))
             found = rows_of(rows, request, needed)
@@ -117,7 +118,8 @@ class Program:
             found = Rows(
                 len(table), table.__getitem__, narrow=table.dtype == np.float32, index=getattr(rows, "index", None)
             )
-            return answerer(run({"inverse": table.astype(self.plan.precision)}), found)
+            feeds = {"inverse": table.astype(self.plan.precision)}
+            return answerer(run(feeds | dtype_of(found)), found)
 
         return ask
 
@@ -130,8 +132,8 @@ class Program:
         raw = session.run
 
         def run(feeds: Feeds) -> list[Any]:
-            if len(feeds) != len(inputs):
-                feeds = {name: value for name, value in feeds.items() if name in inputs}
+            if feeds.keys() != inputs:
+                feeds = {name: feeds[name] if name in feeds else _beside(name, feeds) for name in inputs}
             arrays: list[Any] = raw(names, feeds)
             if checked:
                 flags = arrays.pop()
@@ -140,6 +142,11 @@ class Program:
             return arrays
 
         return run
+
+
+def _beside(name: str, feeds: Feeds) -> Any:
+    """Return an input that says something of the whole request, where the request did not say it itself."""
+    return np.array([len(next(iter(feeds.values())))] if name == "rows" else [0], np.int64)
 
 
 def in_blocks(run: Callable[[Feeds], list[Any]], feeds: Feeds, count: int, block: int, places: int = -1) -> list[Any]:
@@ -162,6 +169,8 @@ def part(feeds: Feeds, start: int, stop: int) -> Feeds:
     for name, value in feeds.items():
         if name == "rows":
             cut[name] = np.array([stop - start], np.int64)
+        elif name == "dtype":
+            cut[name] = value
         elif name.endswith(".row"):
             stem = name[: -len(".row")]
             first, last = np.searchsorted(value, [start, stop])

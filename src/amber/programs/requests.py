@@ -22,14 +22,18 @@ Pick = Callable[[int], Any]
 class Rows:
     """A request: the number of rows, a way to each column by its position, and what the answer must look like.
 
-    `whole`: all columns as one array, where they came so. `narrow`: all numbers are float32. `index`: of a frame.
+    `whole`: all columns as one array, where they came so. `narrow`: all numbers are float32. `integers`: the dtype
+    of rows that hold integers alone. `index`: of a frame. `half`: some numbers are float16. `sparse`: it came so.
     """
 
     count: int
     pick: Pick
     whole: Any = None
     narrow: bool = False
+    integers: Any = None
     index: Any = None
+    half: bool = False
+    sparse: bool = False
     entries: tuple[Any, Any, Any] | None = None  # data, column, row of a sparse request
 
 
@@ -54,12 +58,12 @@ def rows_of(value: Any, request: Request, needed: frozenset[int]) -> Rows:
     Raises:
         SourceError: `input-refused`, with what was expected and what came.
     """
-    if isinstance(value, Mapping):
-        found = _mapping(value, request, needed)
+    if hasattr(value, "tocsr") and hasattr(value, "shape"):  # one of its formats is a dict too
+        found = _sparse(value, request)
     elif hasattr(value, "iloc") and hasattr(value, "columns"):
         found = _frame(value, request, needed)
-    elif hasattr(value, "tocsr") and hasattr(value, "shape"):
-        found = _sparse(value, request)
+    elif isinstance(value, Mapping) and request.form != "sparse":
+        found = _mapping(value, request, needed)
     elif request.form in ("texts", "records"):
         found = _items(value)
     else:
@@ -74,6 +78,8 @@ def _mapping(value: Mapping[Any, Any], request: Request, needed: frozenset[int])
     if request.form == "records":
         return _items([value])
     names = request.names if request.names is not None else list(range(request.width))
+    if request.form == "texts":
+        raise refusal("a dict of columns; the model takes a list of texts")
     columns: dict[int, Any] = {}
     for position, name in enumerate(names):
         if name in value:
@@ -96,15 +102,19 @@ def _is_column(value: Any) -> bool:
 
 
 def _frame(value: Any, request: Request, needed: frozenset[int]) -> Rows:
-    if not request.frames:
-        raise refusal("a table with named columns; the model takes arrays")
+    if not request.frames or request.form in ("texts", "records"):
+        raise refusal(f"a table with named columns; the model takes {_TAKES[request.form]}")
     own = list(value.columns)
     places = list(range(request.width))
-    if request.names is not None:
+    if request.names is not None and request.order != "position":
         places = _places(own, request, needed)
     elif len(own) != request.width:
         raise refusal(f"{len(own)} columns, the model takes {request.width}")
     dtypes = list(value.dtypes)
+    if dtypes and all(hasattr(dtype, "fill_value") and hasattr(dtype, "subtype") for dtype in dtypes):
+        return _sparse(value.sparse.to_coo(), request)
+    if request.form == "sparse":
+        return _entries(value.to_numpy(), value.index)
     narrow = [str(dtypes[place]) == "float32" for place in places if place >= 0]
     plain = places == list(range(len(own))) and all(getattr(dtype, "kind", "O") in "fiub" for dtype in dtypes)
     plain = plain and all(isinstance(dtype, np.dtype) for dtype in dtypes)
@@ -113,7 +123,9 @@ def _frame(value: Any, request: Request, needed: frozenset[int]) -> Rows:
         lambda column: value.iloc[:, places[column]],
         whole=value.to_numpy() if plain and len(own) else None,
         narrow=bool(narrow) and all(narrow),
+        integers=_integers(dtypes[0]) if len(set(dtypes)) == 1 else None,
         index=value.index,
+        half=any(dtypes[place] == np.float16 for place in places if place >= 0),
     )
 
 
@@ -121,10 +133,15 @@ def _places(own: list[Any], request: Request, needed: frozenset[int]) -> list[in
     """Where each of the model's columns stands in the frame; -1 for one it lacks and no step uses."""
     names = request.names or []
     where = {name: place for place, name in reversed(list(enumerate(own)))}
+    if len(where) < len(own):
+        twice = next(name for place, name in enumerate(own) if where[name] != place)
+        raise refusal(f"two columns {shown(twice)!r}")
     places = [where.get(name, -1) for name in names]
     for column, place in enumerate(places):
         if place < 0 and (column in needed or not request.partial):
             raise refusal(f"{label(request, column)} is missing", hint=f"the model takes {_listed(names)}")
+    if {True, False} == {isinstance(name, str) for name in own}:
+        raise refusal("some columns are named by texts, others not", hint="name all of them by texts")
     if not request.extra and len(own) > len(names):
         other = next((name for name in own if name not in names), own[-1])
         raise refusal(f"column {shown(other)!r} is none of the model's", hint=f"the model takes {_listed(names)}")
@@ -141,18 +158,29 @@ def _listed(names: Sequence[Any]) -> str:
 
 
 def _sparse(value: Any, request: Request) -> Rows:
-    if request.form != "sparse" and request.form != "table":
-        raise refusal("a sparse matrix; the model takes texts")
+    if request.form != "sparse":  # what the original makes of it is not recorded: many refuse it
+        hint = "ask with rows.toarray(), if the model takes sparse rows" if request.form == "table" else ""
+        raise refusal(f"a sparse matrix; the model takes {_TAKES[request.form]}", hint)
+    if len(value.shape) != 2 or value.shape[1] != request.width:
+        raise refusal(f"{value.shape[-1]} columns, the model takes {request.width}")
     matrix = value.tocsr()
-    if len(matrix.shape) != 2 or matrix.shape[1] != request.width:
-        raise refusal(f"{matrix.shape[-1]} columns, the model takes {request.width}")
-    narrow = matrix.dtype == np.float32
-    if request.form == "table":
-        dense = matrix.toarray()
-        return Rows(len(dense), lambda column: dense[:, column], whole=dense, narrow=narrow)
     counts = np.diff(matrix.indptr)
     row = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), counts)
-    return Rows(matrix.shape[0], _none, narrow=narrow, entries=(matrix.data, matrix.indices, row))
+    return Rows(
+        matrix.shape[0], _none, narrow=matrix.dtype == np.float32, half=matrix.dtype == np.float16, sparse=True,
+        entries=(matrix.data, matrix.indices, row),
+    )  # fmt: skip
+
+
+def _entries(array: Any, index: Any = None) -> Rows:
+    """A table without sparse storage, where the original was shown sparse ones: what is not zero."""
+    narrow, half = array.dtype == np.float32, array.dtype == np.float16
+    table = floats(array, "the table")
+    row, column = np.nonzero(table)
+    return Rows(len(table), _none, narrow=narrow, half=half, index=index, entries=(table[row, column], column, row))
+
+
+_TAKES = {"table": "arrays", "texts": "a list of texts", "records": "a list of dicts", "sparse": "sparse matrices"}
 
 
 def _none(column: int) -> Any:
@@ -164,11 +192,11 @@ def _items(value: Any) -> Rows:
     if isinstance(value, str | bytes):
         raise refusal("one text; the model takes a list of them")
     if getattr(value, "ndim", 1) != 1:
-        value = np.ravel(value) if value.shape[1:] == (1,) else None
+        raise refusal(f"{value.ndim} dimensions; the model takes a list")
     try:
         items = value.tolist() if hasattr(value, "tolist") else list(value)
     except TypeError as error:
-        raise refusal("the model takes a list of texts") from error
+        raise refusal("the model takes a list of texts or dicts") from error
     return Rows(len(items), lambda column: items)
 
 
@@ -180,9 +208,11 @@ def _array(value: Any, request: Request) -> Rows:
         raise refusal(
             "a table without names; the model selects columns by name", hint=f"pass a frame or dict of {names}"
         )
+    if isinstance(value, np.matrix):
+        raise refusal("np.matrix is refused", hint="pass np.asarray(rows)")
     try:
         array = value if isinstance(value, np.ndarray) else np.asarray(value)
-    except ValueError as error:
+    except Exception as error:  # whatever an object's own conversion raises
         raise refusal(f"not a table: {error}") from error
     if request.one and array.ndim == 1:
         array = array.reshape(-1, 1)
@@ -190,8 +220,62 @@ def _array(value: Any, request: Request) -> Rows:
         raise refusal(f"{array.ndim} dimensions, the model takes rows of {request.width} columns")
     if array.shape[1] != request.width:
         raise refusal(f"{array.shape[1]} columns, the model takes {request.width}")
-    narrow = array.dtype == np.float32
     if request.form == "sparse":
-        row, column = np.nonzero(array)
-        return Rows(len(array), _none, narrow=narrow, entries=(array[row, column], column, row))
-    return Rows(len(array), lambda column: array[:, column], whole=array, narrow=narrow)
+        return _entries(array)
+    cells = array
+    if array.dtype.kind in "US" and not isinstance(value, np.ndarray):  # a list: texts and numbers side by side
+        cells = np.empty(array.shape, object)
+        cells[:] = [list(row) for row in value]
+    return Rows(
+        len(array), lambda column: cells[:, column], whole=array, narrow=array.dtype == np.float32,
+        integers=_integers(array.dtype), half=array.dtype == np.float16,
+    )  # fmt: skip
+
+
+def floats(values: Any, where: str, objects: str = "cast") -> Any:
+    """Return values as float64, as the original casts them: numbers, booleans, numbers in objects; no texts.
+
+    `objects` as in the plan: whether texts among objects are cast, and whether objects are taken at all.
+    """
+    if not isinstance(values, np.ndarray):
+        if hasattr(values, "to_numpy"):
+            dtype = values.dtype
+            plain = isinstance(dtype, np.dtype)
+            if not plain and getattr(dtype, "kind", "O") not in "fiub":
+                values = values.to_numpy(dtype=object)
+            else:
+                values = values.to_numpy() if plain else values.to_numpy(dtype=np.float64, na_value=np.nan)
+            if values.dtype == object and objects == "refused":
+                raise refusal(f"{where}: objects where the model takes numbers")
+        else:
+            values = np.asarray(values, dtype=object if any(map(_odd, values)) else None)
+    if values.dtype == np.float64:
+        return values
+    if values.dtype.kind not in "fiubO":
+        raise refusal(f"{where}: {values.dtype} where the model takes numbers")
+    if values.dtype == object and objects == "numbers" and any(isinstance(each, str | bytes) for each in values.flat):
+        raise refusal(f"{where}: a text among numbers")
+    try:
+        with np.errstate(over="ignore"):
+            return values.astype(np.float64)
+    except Exception as error:  # whatever an object's own __float__ raises
+        raise refusal(f"{where}{_place(values)}: a value that is no number") from error
+
+
+def _place(values: Any) -> str:
+    """Where the first value stands that is no number."""
+    for place, value in enumerate(values.flat):
+        try:
+            float(value)
+        except Exception:
+            row, column = divmod(place, values.shape[1] if values.ndim > 1 else 1)
+            return f", row {row}" + (f", column {column}" if values.ndim > 1 else "")
+    return ""
+
+
+def _odd(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _integers(dtype: Any) -> Any:
+    return dtype if isinstance(dtype, np.dtype) and dtype.kind in "iu" else None

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from amber.archive import names
-from amber.archive.manifest import CasesInfo, InputInfo, OutputInfo
+from amber.archive.manifest import CasesInfo, InputInfo, OutputInfo, ProgramInfo
 from amber.errors import shown
 
 if TYPE_CHECKING:
@@ -39,11 +39,23 @@ def describe(info: Info) -> Iterator[str]:
     )
     yield from _table("inputs", map(_input, manifest.inputs))
     yield from _table("outputs", map(_output, manifest.outputs))
+    yield from _table("programs", map(_program, manifest.programs))
     yield from _table("metrics", (_fact(name, value) for name, value in manifest.metrics.items()))
     yield from _table("metadata", (_fact(name, value) for name, value in manifest.metadata.items()))
     yield from _table("types", ((name, f"x {count}") for name, count in info.types.items()))
     yield from _table("functions", ((name,) for name in info.functions))
     yield from _table("hyperparameters", (_fact(name, value) for name, value in manifest.hyperparameters.items()))
+
+
+def _program(program: ProgramInfo) -> tuple[str, ...]:
+    """Return what the certificate says; its values are the file's and may be anything."""
+    methods, absent = (program.certificate.get(key) for key in ("methods", "absent"))
+    answered = ", ".join(methods) if isinstance(methods, dict) else ""
+    without = f"without {', '.join(absent)}" if isinstance(absent, dict) and absent else ""
+    rules = program.domain.get("rules")
+    narrowed = f"{len(rules)} rules narrow it" if isinstance(rules, list) and rules else ""
+    said = f"certified {program.certificate.get('verdict', 'unknown')}"
+    return tuple(text for text in (program.name, program.precision, said, answered, without, narrowed) if text)
 
 
 def _fact(name: str, value: object) -> tuple[str, str]:

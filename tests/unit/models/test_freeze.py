@@ -195,6 +195,20 @@ def test_freeze_writes_a_new_artifact_with_lineage(folder: Path) -> None:
     assert amber.load(done.path).predict(X).tolist() == model.predict(X).tolist()
 
 
+def test_a_linear_model_says_what_it_computes(folder: Path) -> None:
+    frame = pd.DataFrame(X, columns=["age", "income", "visits", "score"])
+    model = LinearRegression().fit(frame, 3 * X[:, 0] - X[:, 3] + 7)
+    amber.save(model, folder / "line.amber", sample=frame, freeze=True)
+    with zipfile.ZipFile(folder / "line.amber") as file:
+        card = file.read("README.md").decode()
+    assert "7 " in card
+    assert "3 * age" in card
+    assert "score" in card
+    amber.save(model, folder / "own.amber", sample=frame, card="# Mine\n", freeze=True)
+    with zipfile.ZipFile(folder / "own.amber") as file:
+        assert file.read("README.md") == b"# Mine\n"
+
+
 def test_both_precisions_stand_side_by_side(folder: Path) -> None:
     model = RandomForestClassifier(5, random_state=0).fit(X, Y)
     path = folder / "both.amber"
@@ -342,3 +356,10 @@ def test_a_domain_is_narrowed_by_rule_and_enforced(folder: Path, wrong: Any) -> 
     with pytest.raises(SourceError, match="row 1, column 2: out of range") as outside:
         program.predict(np.where(np.arange(12).reshape(3, 4) == 6, 1e12, 1.0))
     assert outside.value.code == "outside-domain"
+
+
+def test_inspect_says_what_is_certified(artifact: Path) -> None:
+    lines = str(amber.inspect(artifact)).splitlines()
+    line = lines[lines.index("  programs") + 1]
+    assert line.split()[:4] == ["onnx", "float64", "certified", "equivalent"]
+    assert "decision_function, predict, predict_log_proba" in line

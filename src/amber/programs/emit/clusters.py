@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from amber.programs import plan as plans
 from amber.programs.emit.decide import finite
 from amber.programs.emit.decompose import floats
 from amber.programs.emit.flow import Answer, Context, Labels, Methods, emits, inverts, scores
@@ -36,8 +37,11 @@ def k_means(e: View, X: Value, c: Context) -> Methods:
     centres = floats(e["cluster_centers_"])
 
     def predict() -> Answer:
-        index = nearest(c, by_products(c, finite(X, c), centres))
-        return Labels(index, (np.arange(len(centres), dtype=np.int32),))
+        rows = finite(X, c)
+        if c.keeps_single(X) and np.asarray(e["cluster_centers_"]).dtype == np.float64:
+            first = c.graph.column(c.matrix(rows).tensor, 0)
+            c.refuse(first.equal(first) & c.came_as(plans.SINGLE), wide=False)  # its kernel wants one dtype
+        return Labels(nearest(c, by_products(c, rows, centres)), (np.arange(len(centres), dtype=np.int32),))
 
     return {"predict": predict, "transform": functools.partial(distances_to, X, c, centres)}
 

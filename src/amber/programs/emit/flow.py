@@ -118,6 +118,7 @@ class Context:
         self.functions: Functions | None = None
         self.versions: Mapping[str, str] = {}  # of the libraries the model was fitted with
         self._flags: list[tuple[Tensor, bool]] = []
+        self._single: set[str] = set()  # tensors that hold float32 where the request does
         self._methods: dict[Any, Methods] = {}
         self._kept: list[Value] = []
 
@@ -280,6 +281,26 @@ class Context:
             return np.array(made).reshape((-1, width) if width else (-1,))
 
         return g.op("Gather", g.later(dtype, table), code + plans.SHIFT, dtype=dtype, axis=0)
+
+    # -- dtypes ----------------------------------------------------------------------------------------------------
+
+    def came_as(self, code: int) -> Tensor:
+        """Return whether all numbers of the request are float32 (`plans.SINGLE`) or integers, bool [1]."""
+        return self.graph.input("dtype", "int64", [1]).equal(code)
+
+    def keeps_single(self, value: Value) -> bool:
+        """Whether a value is float32 where the request is: the request itself, and what `single` gave."""
+        if self.graph.precision == "float32" or self.form != "table":
+            return False
+        if isinstance(value, Matrix):
+            return value.source is not None or value.tensor.name in (*self._single, "inverse")
+        return isinstance(value, Raw)
+
+    def single(self, value: Tensor) -> Tensor:
+        """Return numbers rounded to float32 where the request is float32: the original writes into such a table."""
+        rounded = self.graph.where(self.came_as(plans.SINGLE), value.cast("float32").cast("float64"), value)
+        self._single.add(rounded.name)
+        return rounded
 
     # -- refusals --------------------------------------------------------------------------------------------------
 

@@ -45,7 +45,10 @@ def _numbers(e: View, X: Value, c: Context) -> Matrix:
     statistics = np.array([float(given[i]) for i in kept], np.float64)
     every = kept == list(range(whole.width))
     values, mask = (tensor if every else g.columns(tensor, kept) for tensor in (whole.tensor, gone))
-    return with_indicator(e, Matrix(g.where(mask, statistics[None, :], values), len(kept)), gone, c)
+    filled = g.where(mask, statistics[None, :], values)
+    single = c.keeps_single(X)
+    found = with_indicator(e, Matrix(c.single(filled) if single else filled, len(kept)), gone, c)
+    return Matrix(c.single(found.tensor), found.width) if single else found
 
 
 def is_missing(value: Tensor, marker: Any, c: Context) -> Tensor:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from amber.programs import plan as plans
 from amber.programs.emit.flow import Context, Methods, Rule, emits, inverts
 from amber.programs.emit.graph import Tensor, Unsupported
 from amber.programs.emit.values import Matrix, Sparse, Value
@@ -48,22 +51,40 @@ def _moved(e: View, X: Value, c: Context, center: Any, scale: Any) -> Matrix | S
         if center is not None:
             raise Unsupported(f"{e.name} cannot center sparse rows")
         return whole if scale is None else scaled_entries(whole, 1.0 / np.asarray(scale, np.float64), c)
-    tensor = whole.tensor
-    if center is not None:
-        tensor = tensor - np.asarray(center)
-    if scale is not None:
-        tensor = tensor / np.asarray(scale)
-    return Matrix(tensor, whole.width)
+    steps = [(operator.sub, center), (operator.truediv, scale)]
+    return Matrix(in_place(whole, steps, c, narrow=_narrow_parts(e, c)), whole.width)
 
 
-def moved_back(X: Matrix, c: Context, center: Any, scale: Any) -> Matrix:
+Step = tuple[Callable[[Any, Any], Tensor], Any]
+
+
+def in_place(X: Matrix, steps: list[Step], c: Context, *, narrow: bool = False) -> Tensor:
+    """Return a table after steps that write into it: of float32 rows each gives float32; None is no step.
+
+    `narrow`: the numbers of a step are cast to float32 first, too.
+    """
+    tensor, single, g = X.tensor, c.keeps_single(X), c.graph
+    for step, given in steps:
+        if given is None:
+            continue
+        numbers: Any = np.asarray(given, np.float64)
+        if single and narrow:
+            numbers = g.where(c.came_as(plans.SINGLE), numbers.astype(np.float32).astype(np.float64), g.const(numbers))
+        tensor = step(tensor, numbers)
+        tensor = c.single(tensor) if single else tensor
+    return tensor
+
+
+def _narrow_parts(e: View, c: Context) -> bool:
+    """Whether a scaler casts its own numbers to the dtype of the rows."""
+    return e.name == "StandardScaler" and c.since("scikit-learn", (1, 8))
+
+
+def moved_back(e: View, X: Matrix, c: Context, center: Any, scale: Any) -> Matrix:
     """Return X * scale + center."""
-    tensor = c.require(X, "no-infinity").tensor
-    if scale is not None:
-        tensor = tensor * np.asarray(scale)
-    if center is not None:
-        tensor = tensor + np.asarray(center)
-    return Matrix(tensor, X.width)
+    steps = [(operator.mul, scale), (operator.add, center)]
+    whole = c.require(X, "no-infinity")
+    return Matrix(in_place(whole, steps, c, narrow=_narrow_parts(e, c)), X.width)
 
 
 def standard_parts(e: View) -> tuple[Any, Any]:
@@ -84,7 +105,7 @@ def standard(e: View, X: Value, c: Context) -> Methods:
 @inverts(_P + "StandardScaler")
 def standard_inverse(e: View, X: Matrix, c: Context) -> Value:
     """X * scale + mean."""
-    return moved_back(X, c, *standard_parts(e))
+    return moved_back(e, X, c, *standard_parts(e))
 
 
 @emits(_P + "RobustScaler")
@@ -96,7 +117,7 @@ def robust(e: View, X: Value, c: Context) -> Methods:
 @inverts(_P + "RobustScaler")
 def robust_inverse(e: View, X: Matrix, c: Context) -> Value:
     """X * scale + center."""
-    return moved_back(X, c, *_robust(e))
+    return moved_back(e, X, c, *_robust(e))
 
 
 @emits(_P + "MaxAbsScaler")
@@ -117,7 +138,7 @@ def max_abs(e: View, X: Value, c: Context) -> Methods:
 @inverts(_P + "MaxAbsScaler")
 def max_abs_inverse(e: View, X: Matrix, c: Context) -> Value:
     """X * scale."""
-    return moved_back(X, c, None, e["scale_"])
+    return moved_back(e, X, c, None, e["scale_"])
 
 
 @emits(_P + "MinMaxScaler")
@@ -126,7 +147,7 @@ def min_max(e: View, X: Value, c: Context) -> Methods:
 
     def transform() -> Value:
         whole = c.require(_dense(e, X, c), "no-infinity")
-        tensor = whole.tensor * np.asarray(e["scale_"]) + np.asarray(e["min_"])
+        tensor = in_place(whole, [(operator.mul, e["scale_"]), (operator.add, e["min_"])], c)
         low, high = e["feature_range"]
         return Matrix(clipped(tensor, low, high, c) if e.get("clip", False) else tensor, whole.width)
 
@@ -136,8 +157,8 @@ def min_max(e: View, X: Value, c: Context) -> Methods:
 @inverts(_P + "MinMaxScaler")
 def min_max_inverse(e: View, X: Matrix, c: Context) -> Value:
     """(X - min) / scale."""
-    tensor = c.require(X, "no-infinity").tensor
-    return Matrix((tensor - np.asarray(e["min_"])) / np.asarray(e["scale_"]), X.width)
+    steps: list[Step] = [(operator.sub, e["min_"]), (operator.truediv, e["scale_"])]
+    return Matrix(in_place(c.require(X, "no-infinity"), steps, c), X.width)
 
 
 @emits(_P + "Normalizer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -175,8 +176,9 @@ def selector(e: View, X: Value, c: Context) -> Methods:
 def eliminator(e: View, X: Value, c: Context) -> Methods:
     """The columns that stay, and what the model fitted on them answers."""
     chosen = _selected(e, X, c)
-    inner = c.methods(e["estimator_"], chosen)
-    return {"transform": lambda: chosen, **{name: inner[name] for name in _ANSWERS if name in inner}}
+    # what the model on the columns refuses, `transform` takes
+    answers = {name: functools.partial(c.ask, e["estimator_"], name, chosen) for name in _ANSWERS}
+    return {"transform": lambda: chosen, **answers}
 
 
 @inverts(*_IDENTIFIERS)

@@ -95,7 +95,8 @@ class Run:
         float_ = np.float32 if any(each.type == "tensor(float)" for each in self.session.get_inputs()) else np.float64
         rows = X.shape[0] if hasattr(X, "shape") else len(X)
         empty = {"sparse.data": np.zeros(0, float_), "sparse.column": np.zeros(0, np.int64),
-                 "sparse.row": np.zeros(0, np.int64), "rows": np.array([rows], np.int64)}  # fmt: skip
+                 "sparse.row": np.zeros(0, np.int64), "rows": np.array([rows], np.int64),
+                 "dtype": np.array([_dtype_code(X)], np.int64)}  # fmt: skip
         feeds: dict[str, Any] = {**empty, "inverse": np.zeros((rows, e.inverse), float_)}
         if method == "inverse_transform":
             given = np.asarray(X.toarray() if sp.issparse(X) else X, float_)
@@ -123,6 +124,12 @@ class Run:
         if e.codes:
             feeds["codes"] = np.stack([_codes(table[:, each.column], each) for each in e.codes], axis=1)
         return feeds
+
+
+def _dtype_code(X: Any) -> int:
+    """Return what the input `dtype` says of a request: float32, integers, or anything else."""
+    dtype = X.dtype if hasattr(X, "dtype") else np.dtype(object)
+    return 1 if dtype == np.float32 else 2 if dtype.kind in "iu" else 0
 
 
 def form_of(X: Any) -> str:
