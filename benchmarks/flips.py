@@ -138,8 +138,11 @@ def compared(model: Any, ask: Any, rows: Any) -> Flips:
             return found
     found.rows = len(labels)
     classifier = scores is not labels
-    away = np.abs(np.asarray(scores, float) - np.asarray(got_scores, float).reshape(np.shape(scores)))
-    found.largest = float(np.nanmax(away, initial=0.0))
+    theirs = np.asarray(got_scores, float)
+    if theirs.size == np.size(scores):  # a converter may answer scores of another kind
+        found.largest = float(
+            np.nanmax(np.abs(np.asarray(scores, float) - theirs.reshape(np.shape(scores))), initial=0.0)
+        )
     if classifier:
         edge = margin(np.asarray(scores, float)) < 1e-9
         flipped = np.asarray(labels) != np.asarray(got_labels)
@@ -213,4 +216,6 @@ class Converted:
         else:
             feeds = {"X": rows.astype(self.float)}
         outs = self.session.run(None, feeds)
+        if len(outs) > 1 and isinstance(outs[1], list):  # one dict a row, of classes and scores
+            outs[1] = np.array([[row[key] for key in sorted(row)] for row in outs[1]])
         return (outs[0].ravel(), outs[1]) if len(outs) > 1 else (outs[0].ravel(), outs[0].ravel())

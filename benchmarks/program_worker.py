@@ -1,7 +1,7 @@
 """One side of a comparison, in a process of its own: `python -m benchmarks.program_worker SIDE FILE ROWS`.
 
-SIDE: `original` (joblib, and the model's library) or `program` (amber[program] alone). Prints one JSON object: seconds of
-one row, of a batch, of the bare session, memory; with `--first` it ends after the first answer.
+SIDE: `original` (joblib, and the model's library) or `program` (amber[program] alone). Prints one JSON object: seconds
+of one row, of a batch, of the bare session, memory; with `--first` it ends after the first answer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`python -m benchmarks.programs [--quick] [--rounds N] [--only NAME]`: originals against their programs.
 
-Cold start, one row, a batch of 1000, the overhead of a call, memory, and the labels that flip, beside skl2onnx. Both sides
-have one thread; each measurement is made in turns. Writes the part about programs of RESULTS.md.
+Cold start, one row, a batch of 1000, the overhead of a call, memory, and the labels that flip, beside skl2onnx. Both
+sides have one thread; each measurement is made in turns. Writes the part about programs of RESULTS.md.
 """
 
 from __future__ import annotations
@@ -179,8 +179,8 @@ def page(found: dict[str, Found], rounds: int, stolen_seconds: float, wall: floa
     yield "## Programs\n"
     yield (
         "Written by `python -m benchmarks.programs`: original (joblib) against program (`amber.program`), each in a "
-        f"process of its own with one thread, in turns; medians of {rounds} rounds. {wall:.0f} s in all, of which the host took "
-        f"{stolen_seconds:.1f} s (steal).\n"
+        f"process of its own with one thread, in turns; medians of {rounds} rounds. {wall:.0f} s in all, of which the "
+        f"host took {stolen_seconds:.1f} s (steal).\n"
     )
     yield f"### Promises: {sum(line.kept for line in lines)} of {len(lines)} kept\n"
     yield "| what | promise | measured | |"

@@ -35,7 +35,8 @@ def main(names: tuple[str, ...], page_only: bool) -> None:
             shutil.rmtree(WORK, ignore_errors=True)
         WORK.mkdir(parents=True, exist_ok=True)
         for name in chosen:
-            (WORK / f"{name}.json").unlink(missing_ok=True)
+            for ending in ("json", "half"):
+                (WORK / f"{name}.{ending}").unlink(missing_ok=True)
         with ThreadPoolExecutor(CHILDREN) as pool:
             list(pool.map(_measured, [chosen[start::CHILDREN] for start in range(CHILDREN)]))
     found = [page.read(WORK / f"{name}.json") for name in chosen]

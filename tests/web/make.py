@@ -90,18 +90,18 @@ class Model:
 def models() -> dict[str, Model]:
     """Return the models by name."""
     labels, decision = ("predict", "predict_proba"), ("predict", "decision_function")
-    isolation = IsolationForest(n_estimators=12, random_state=0)
+    twelve: dict[str, Any] = {"n_estimators": 12, "random_state": 0}
     sentences, asked = texts(120), texts(FRESH)
     rude = np.array(["fox" in each for each in sentences])
     return {
         "linear": Model(make_pipeline(StandardScaler(), LogisticRegression()), X, TWO, ROWS, (*labels, *decision[1:])),
         "logistic-3": Model(LogisticRegression(), X, THREE, ROWS, labels),
-        "forest": Model(RandomForestClassifier(12, random_state=0), X, TWO, ROWS, labels),
-        "forest-3": Model(RandomForestClassifier(12, random_state=0), GAPS, THREE, ROWS_GAPS, (*labels, "apply")),
-        "isolation": Model(isolation, X, None, ROWS, (*decision, "score_samples")),
-        "boosting": Model(GradientBoostingClassifier(n_estimators=12), X, TWO, ROWS, (*labels, *decision[1:])),
-        "boosting-3": Model(GradientBoostingClassifier(n_estimators=6), X, THREE, ROWS, labels),
-        "boosting-sum": Model(GradientBoostingRegressor(n_estimators=12), X, X[:, 0] * X[:, 1], ROWS, ("predict",)),
+        "forest": Model(RandomForestClassifier(**twelve), X, TWO, ROWS, labels),
+        "forest-3": Model(RandomForestClassifier(**twelve), GAPS, THREE, ROWS_GAPS, (*labels, "apply")),
+        "isolation": Model(IsolationForest(**twelve), X, None, ROWS, (*decision, "score_samples")),
+        "boosting": Model(GradientBoostingClassifier(**twelve), X, TWO, ROWS, (*labels, *decision[1:])),
+        "boosting-3": Model(GradientBoostingClassifier(**twelve), X, THREE, ROWS, labels),
+        "boosting-sum": Model(GradientBoostingRegressor(**twelve), X, X[:, 0] * X[:, 1], ROWS, ("predict",)),
         "histogram": Model(HistGradientBoostingClassifier(max_iter=12), GAPS, TWO, ROWS_GAPS, (*labels, *decision[1:])),
         "svc": Model(SVC(), X, THREE, ROWS, decision),
         "neighbours": Model(KNeighborsClassifier(), X, THREE, ROWS, labels),

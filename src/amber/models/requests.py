@@ -29,6 +29,7 @@ class AnswerForm:
     sparse: str = ""
     narrow: bool = False
     whole: bool = False
+    follows: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,11 @@ def facts_of(evidence: Evidence, tree: Tree) -> Facts:
         FreezeError: `program-impossible`: requests of this kind have no program.
     """
     main = next((group for group in evidence.groups if group.kind in CLEAN_KINDS), evidence.groups[0])
-    answers = {answer.method: answer for answer in main.answers if answer.layout}
+    # a method that refuses the ordinary rows as a whole, for the gaps in some of them, answers others
+    ordinary = [group for group in evidence.groups if group.kind not in ("dtype", "no-rows", "container")]
+    answers = {
+        answer.method: answer for group in (*reversed(ordinary), main) for answer in group.answers if answer.layout
+    }
     return Facts(
         _request(main, evidence, tree),
         {method: _form(answer, evidence) for method, answer in answers.items()},
@@ -82,8 +87,11 @@ def _request(main: Group, evidence: Evidence, tree: Tree) -> Request:
         form = "records"
     else:
         raise FreezeError("program-impossible", f"requests that are a {main.layout} have no program")
+    order: Any = "exact"
+    if answered["column-order"]:
+        order = "any" if _by_name(evidence) else "position"
     return Request(
-        form=form, width=width, names=names, order="any" if answered["column-order"] else "exact",
+        form=form, width=width, names=names, order=order, objects=_objects(main, evidence),
         extra=answered["column-extra"], partial=answered["column-missing"], empty=answered["no-rows"], one=one,
         arrays=names is None or _arrays(evidence),
     )  # fmt: skip
@@ -92,6 +100,49 @@ def _request(main: Group, evidence: Evidence, tree: Tree) -> Request:
 def _answered(evidence: Evidence, kind: str) -> bool:
     """Whether the original answers the groups of a kind."""
     return any(answer.layout for group in evidence.groups if group.kind == kind for answer in group.answers)
+
+
+def _by_name(evidence: Evidence) -> bool:
+    """Whether columns in another order get the answers of the same rows in their own order."""
+    moved = next(group for group in evidence.groups if group.kind == "column-order")
+    compared = False
+    for group in evidence.groups:  # the same rows
+        if group.kind in ("container", "dtype") and group.rows == moved.rows:
+            answers = {answer.method: answer for answer in group.answers if answer.layout}
+            both = [(answers[each.method], each) for each in moved.answers if each.layout and each.method in answers]
+            if both and all(_alike(*pair) for pair in both):
+                return True
+            compared = compared or bool(both)
+    return not compared
+
+
+def _alike(one: Answer, other: Answer) -> bool:
+    """Whether two answers are the same, as far as that tells one column from another."""
+    import numpy as np
+
+    kinds = {"FP64": np.float64, "FP32": np.float32}
+    mine, theirs = ([column for column in each.columns if column.parameters.get(_ROLE) != "index"]
+                    for each in (one, other))  # fmt: skip
+    for left, right in zip(mine, theirs, strict=False):
+        if left.datatype in kinds and right.datatype in kinds:
+            first, second = (np.frombuffer(each.data, kinds[each.datatype]) for each in (left, right))
+            if first.shape != second.shape or not np.allclose(first, second, rtol=1e-4, atol=1e-6, equal_nan=True):
+                return False
+        elif left.data != right.data:
+            return False
+    return len(mine) == len(theirs)
+
+
+def _objects(main: Group, evidence: Evidence) -> bool:
+    """Whether a frame's columns of objects are taken as numbers."""
+    from amber.cases import arrays
+
+    for group in evidence.groups:
+        asked = [column for column in group.inputs if column.parameters.get(_ROLE) != "index"]
+        objects = bool(asked) and all(_dtype(column, arrays) == "|O" for column in asked)
+        if group.kind == "dtype" and main.layout == group.layout == "frame" and objects:
+            return any(answer.layout for answer in group.answers) or not group.answers
+    return True
 
 
 def _arrays(evidence: Evidence) -> bool:
@@ -107,7 +158,7 @@ def _width(answer: Answer) -> int:
     body = [column for column in answer.columns if column.parameters.get(_ROLE) != "index"]
     if answer.layout == "csr":
         return _shape(body)
-    return len(body) if answer.layout == "frame" else (body[0].shape[1] if len(body[0].shape) == 2 else 0)
+    return len(body) if answer.layout == "frame" else (*body[0].shape, 1)[1]
 
 
 def _form(answer: Answer, evidence: Evidence) -> AnswerForm:
@@ -119,7 +170,14 @@ def _form(answer: Answer, evidence: Evidence) -> AnswerForm:
     columns = [frames.label_of(column) for column in body] if answer.layout == "frame" else []
     narrow, whole = (_keeps(answer.method, evidence, datatype) for datatype in ("FP32", "INT64"))
     whole = whole and all(column.datatype == "FP64" for column in body)
-    return AnswerForm(answer.layout, dtypes, columns, sparse, narrow, whole)
+    return AnswerForm(answer.layout, dtypes, columns, sparse, narrow, whole, _follows(answer, evidence))
+
+
+def _follows(answer: Answer, evidence: Evidence) -> bool:
+    """Whether rows that are not sparse get an answer that is not, where the sample and its answers are sparse."""
+    groups = [group for group in evidence.groups if group.kind == "container" and group.layout == "array"]
+    found = [each.layout for group in groups for each in group.answers if each.method == answer.method]
+    return answer.layout == "csr" and "array" in found
 
 
 def _dtype(column: Column, arrays: Any) -> str:

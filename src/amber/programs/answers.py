@@ -27,7 +27,7 @@ class Answerer:
         self.output = output
         self.classes = [classes_of(labels) for labels in output.labels]
         self.dtypes = [np.dtype(text) for text in output.dtypes]
-        self.wrap = _LAYOUTS[output.layout]
+        self.wrap = _LAYOUTS.get(output.layout, _csr)
         self.simple = output.layout == "array" and not output.labels and not output.entries
 
     def __call__(self, arrays: Sequence[Any], rows: Rows) -> Any:
@@ -36,13 +36,17 @@ class Answerer:
             return self._labels(arrays[0])
         narrow = self.output.narrow and rows.narrow
         if self.output.entries:
-            return self._entries(arrays, rows.count, narrow)
+            return self._entries(arrays, rows, narrow)
         other = np.float32 if narrow else rows.integers if self.output.whole else None
+        if self.output.layout == "frame":
+            return self._frame(arrays[0], rows, other)
         parts = [
             array if array.dtype == dtype and other is None else array.astype(dtype if other is None else other)
             for array, dtype in zip(arrays, self.dtypes, strict=True)
         ]
-        return self.wrap(parts, self.output, rows)
+        if self.output.layout == "array" or (self.output.follows and not rows.sparse):
+            return parts[0]
+        return self.wrap(parts, self.output)
 
     def plain(self, arrays: Sequence[Any]) -> Any:
         """Return the answer to rows in float64 that came without an index."""
@@ -50,12 +54,32 @@ class Answerer:
             return arrays[0]
         return self(arrays, _NO_ROWS)
 
-    def _entries(self, arrays: Sequence[Any], count: int, narrow: bool) -> Any:
+    def _frame(self, table: Any, rows: Rows, other: Any) -> Any:
+        """Return a frame, each column in its own dtype; a dict of columns where pandas is not there."""
+        table = table if table.ndim == 2 else table.reshape(-1, 1)
+        dtypes = [dtype if other is None else other for dtype in self.dtypes]
+        if importlib.util.find_spec("pandas") is None:
+            return {
+                column: table[:, position].astype(dtype, copy=False)
+                for position, (column, dtype) in enumerate(zip(self.output.columns, dtypes, strict=True))
+            }
+        import pandas as pd
+
+        frame = pd.DataFrame(table, columns=pd.Index(self.output.columns), index=rows.index)
+        if all(dtype == table.dtype for dtype in dtypes):
+            return frame
+        if len(set(dtypes)) == 1:
+            return frame.astype(dtypes[0])
+        columns = [frame.iloc[:, position].astype(dtype) for position, dtype in enumerate(dtypes)]
+        return pd.concat(columns, axis=1) if columns else frame
+
+    def _entries(self, arrays: Sequence[Any], rows: Rows, narrow: bool) -> Any:
         """Return a sparse answer of its entries; a dense one where the original's is, or SciPy is not there."""
         data, column, row = arrays
         data = data.astype(np.float32 if narrow else self.dtypes[0], copy=False)
-        shape = (count, self.output.entries)
-        if self.output.layout == "csr" and importlib.util.find_spec("scipy") is not None:
+        shape = (rows.count, self.output.entries)
+        wanted = self.output.layout == "csr" and (rows.sparse or not self.output.follows)
+        if wanted and importlib.util.find_spec("scipy") is not None:
             from scipy import sparse
 
             return getattr(sparse, _class(self.output))((data, (row, column)), shape=shape)
@@ -86,11 +110,7 @@ def labels_of(classes: Any) -> plans.Labels:
     return plans.Labels(dtype=array.dtype.str, values=[plans.category(value) for value in array.tolist()])
 
 
-def _array(parts: list[Any], output: Output, rows: Rows) -> Any:
-    return parts[0]
-
-
-def _csr(parts: list[Any], output: Output, rows: Rows) -> Any:
+def _csr(parts: list[Any], output: Output) -> Any:
     if importlib.util.find_spec("scipy") is None:
         return parts[0]
     from scipy import sparse
@@ -105,19 +125,8 @@ def _class(output: Output) -> str:
 _SPARSE = ("csr_matrix", "csr_array", "csc_matrix", "csc_array")
 
 
-def _frame(parts: list[Any], output: Output, rows: Rows) -> Any:
-    table = parts[0] if parts[0].ndim == 2 else parts[0].reshape(-1, 1)
-    if importlib.util.find_spec("pandas") is None:
-        return {column: table[:, position] for position, column in enumerate(output.columns)}
-    import pandas as pd
-
-    return pd.DataFrame(table, columns=pd.Index(output.columns), index=rows.index)
-
-
-_LAYOUTS: dict[str, Callable[[list[Any], Output, Rows], Any]] = {
-    "array": _array,
-    "arrays": lambda parts, output, rows: parts,
-    "tuple": lambda parts, output, rows: tuple(parts),
+_LAYOUTS: dict[str, Callable[[list[Any], Output], Any]] = {
+    "arrays": lambda parts, output: parts,
+    "tuple": lambda parts, output: tuple(parts),
     "csr": _csr,
-    "frame": _frame,
 }

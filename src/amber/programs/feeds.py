@@ -31,6 +31,8 @@ class Feeder:
         self.plan = plan
         self.float: Any = np.dtype(plan.precision)
         self.columns, self.objects = list(plan.numbers), plan.request.objects
+        self.compared = frozenset(plan.compared)
+        self.cast = self.compared.isdisjoint(plan.numbers)
         self.whole = self.columns == list(range(plan.request.width))
         place = {column: position for position, column in enumerate(self.columns)}
         self.checks = [
@@ -39,7 +41,6 @@ class Feeder:
             for rule in rules
             if rule.rule in _NUMERIC and method not in rule.spared
         ]
-        self.native = any(output.narrow for output in plan.outputs)
         self.strict = any(rule.rule in ("finite", "float32") for rule, _, _ in self.checks)
         # no rule that numbers of ordinary size could break; and nothing but numbers and categories
         self.ordinary = all(rule.rule in _OF_FINITE for rule, _, _ in self.checks)
@@ -103,16 +104,19 @@ class Feeder:
             return None
         return feeds
 
-    def blamed(self, row: int, feeds: Feeds) -> SourceError:
-        """Return the error for a row that an inner step refuses, with the first column that is not finite if any is."""
+    def blamed(self, row: int, feeds: Feeds, start: int = 0) -> SourceError:
+        """Return the error for a row that an inner step refuses, with the first column that is not finite if any is.
+
+        `start`: row of the request with which these inputs begin.
+        """
         if "numbers" in feeds:
             odd = np.flatnonzero(~np.isfinite(feeds["numbers"][row]))
             if len(odd):
                 value = float(feeds["numbers"][row, odd[0]])
                 return refusal(
-                    f"row {row}, {label(self.plan.request, self.columns[odd[0]])}: {value}; the model refuses it"
+                    f"row {row + start}, {label(self.plan.request, self.columns[odd[0]])}: {value}; the model refuses it"
                 )
-        return refusal(f"row {row}: a step of the model refuses what comes out of the steps before it")
+        return refusal(f"row {row + start}: a step of the model refuses what comes out of the steps before it")
 
     def feed(self, rows: Rows) -> Feeds:
         """Return the inputs of the graph.
@@ -130,22 +134,21 @@ class Feeder:
             feeds[f"{name}.data"] = np.asarray(data, dtype=self.float)
             feeds[f"{name}.column"], feeds[f"{name}.row"] = np.asarray(columns, np.int64), np.asarray(row, np.int64)
         if rows.entries is not None:
-            self._halves(rows)
             self.sparse(rows.entries, feeds)
         feeds["rows"] = np.array([rows.count], np.int64)
         return feeds | dtype_of(rows)
 
     def numbers(self, rows: Rows) -> Any:
         """Return the float matrix [N, columns]."""
-        self._halves(rows)
         if self.whole and rows.whole is not None:
-            matrix = floats(rows.whole, "the table", self.objects)
+            matrix = floats(rows.whole, "the table", texts=self.cast)
         elif rows.whole is not None and rows.whole.dtype.kind in "fiub":
-            matrix = floats(rows.whole[:, self.columns], "the table", self.objects)
+            matrix = floats(rows.whole[:, self.columns], "the table", texts=self.cast)
         else:
             matrix = np.empty((rows.count, len(self.columns)))
             for position, column in enumerate(self.columns):
-                matrix[:, position] = floats(rows.pick(column), label(self.plan.request, column), self.objects)
+                where, texts = label(self.plan.request, column), column not in self.compared
+                matrix[:, position] = floats(rows.pick(column), where, objects=self.objects, texts=texts)
         if self.checks and not (self.ordinary and self._ordinary(matrix)):
             for rule, code, places in self.checks:
                 self._enforce(rule, code, places, matrix)
@@ -153,11 +156,6 @@ class Feeder:
             return matrix
         with np.errstate(over="ignore"):
             return matrix.astype(self.float)
-
-    def _halves(self, rows: Rows) -> None:
-        """Refuse float16 where the original computes in what comes: no graph does, and no case was recorded."""
-        if rows.half and self.native:
-            raise refusal("float16; the program computes in float64", hint="pass rows.astype('float32')")
 
     def _enforce(self, rule: Rule, code: str, places: list[int], matrix: Any) -> None:
         values = matrix if len(places) == matrix.shape[1] else matrix[:, places]
@@ -184,7 +182,7 @@ class Feeder:
 
 def dtype_of(rows: Rows) -> Feeds:
     """Return the input that says in which dtype a request came, where a model answers float64 otherwise."""
-    code = plans.SINGLE if rows.narrow else plans.INTEGERS if rows.integers else 0
+    code = plans.SINGLE if rows.narrow or rows.single else plans.INTEGERS if rows.integers else 0
     return {"dtype": np.array([code], np.int64)} if code else {}
 
 
@@ -233,6 +231,7 @@ class Lookup:
         self.known[None] = plans.NONE
         self.known[np.nan] = plans.NAN
         self.refused = frozenset(codes.refused)
+        self.texts = codes.column in plan.compared and any(isinstance(value, str) for value in codes.values)
         self.closed = [
             rule for rule in domain if codes.column in rule.columns and rule.rule in ("categories-known", "not-missing")
         ]
@@ -240,6 +239,9 @@ class Lookup:
     def __call__(self, rows: Rows) -> Any:
         """Return the codes, int64 [N]."""
         values = rows.pick(self.column)
+        dtype = getattr(values, "dtype", None)
+        if self.texts and isinstance(dtype, np.dtype) and dtype.kind in "biufcmMS":
+            raise refusal(f"{self.where}: {dtype} where the model takes texts")
         values = values.tolist() if hasattr(values, "tolist") else list(values)
         get = self.known.get
         try:

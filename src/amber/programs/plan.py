@@ -110,9 +110,8 @@ class Request(Strict):
     """What a caller may pass.
 
     `form`: `table` (columns), `texts`, `records` (dicts) or `sparse`. `width`: number of columns. `names`: their
-    labels, absent where the original never saw any. `order`: whether a frame may hold them in any order or exactly so, or
-    is read by position whatever its labels. `objects`: whether columns of objects are cast as `float` casts them, taken
-    where they hold no texts, or refused.
+    labels, absent where the original never saw any. `order`: whether a frame may hold them in any order or exactly
+    so, or is read by position whatever its labels. `objects`: whether a frame's columns of objects are taken as numbers.
     `extra`: whether it may hold others beside them. `partial`: whether it may lack those no step uses. `arrays`,
     `frames`: whether tables without and with names are taken. `empty`: whether no rows at all are answered. `one`: the
     request is one-dimensional.
@@ -122,7 +121,7 @@ class Request(Strict):
     width: int
     names: list[str | int] | None = None
     order: Literal["any", "exact", "position"] = "exact"
-    objects: Literal["cast", "numbers", "refused"] = "cast"
+    objects: bool = True
     extra: bool = False
     partial: bool = False
     arrays: bool = True
@@ -171,6 +170,7 @@ class Plan(Strict):
     outputs: list[Output]
     numbers: list[int] = []  # positions of the columns of the input `numbers`
     codes: list[Codes] = []  # columns of the input `codes`
+    compared: list[int] = []  # columns whose values are compared as they come: of one kind, numbers or texts
     texts: list[Text] = []
     records: list[Records] = []
     rules: list[Rule] = []  # what the original refuses

@@ -10,13 +10,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from amber.errors import AbsentError, shown
+from amber.errors import AbsentError, AmberError, FormatError, LimitError, shown
 from amber.programs.answers import Answerer
 from amber.programs.feeds import Feeder, Feeds, dtype_of
 from amber.programs.plan import Output, Plan, Rule
 from amber.programs.requests import Rows, refusal, rows_of
 
 INVERSE = "inverse_transform"
+Run = Callable[..., "list[Any]"]  # inputs, and the row of the request with which they begin
 
 
 class Sessions(Protocol):
@@ -71,6 +72,9 @@ class Program:
             made = self._asked[name] = self._method(name)
         return made
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a program is not pickled: open its artifact with amber.program where it is wanted")
+
     def __repr__(self) -> str:
         return f"<program {shown(self.name)} {shown(self.version)}: {', '.join(self.methods)}>"
 
@@ -94,12 +98,16 @@ class Program:
         places = 2 if output.entries else -1
         entries = output.entries > 0  # an answer of entries says how many rows there were
         feed, direct, plain = feeder.feed, feeder.direct, answerer.plain
+        # of a model that computes in the dtype that comes; no graph computes in float16
+        native = output.narrow or "dtype" in self._inputs(output)
 
         def ask(rows: Any) -> Any:
             feeds = None if entries else direct(rows)
             if feeds is not None:  # one plain row, or an array as the graph takes it: nothing to convert
                 return plain(run(feeds))
             found = rows_of(rows, request, needed)
+            if native and found.half:
+                raise refusal("float16, in which no program computes", hint="pass rows.astype('float32')")
             feeds = feed(found)
             arrays = run(feeds) if found.count <= block else in_blocks(run, feeds, found.count, block, places)
             return answerer(arrays, found)
@@ -110,35 +118,46 @@ class Program:
     def _inverse(self, output: Output) -> Callable[[Any], Any]:
         """Undo `transform`: the input is what that answered."""
         run, answerer, wide = self._runner(output), Answerer(output), self.plan.inverse
+        block, places = self.plan.block, 2 if output.entries else -1
 
         def ask(rows: Any) -> Any:
-            table = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)
+            try:
+                table = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)
+            except Exception as error:  # whatever an object's own conversion raises
+                raise refusal(f"not a table: {error}") from error
+            if table.ndim == 1 and self.plan.request.one:
+                table = table.reshape(-1, 1)
             if table.ndim != 2 or table.shape[1] != wide or table.dtype.kind not in "fiub":
                 raise refusal(f"not a table of {wide} columns of numbers, as transform answers")
             found = Rows(
                 len(table), table.__getitem__, narrow=table.dtype == np.float32, index=getattr(rows, "index", None)
             )
-            feeds = {"inverse": table.astype(self.plan.precision)}
-            return answerer(run(feeds | dtype_of(found)), found)
+            with np.errstate(over="ignore"):
+                feeds = {"inverse": table.astype(self.plan.precision)} | dtype_of(found)
+            arrays = run(feeds) if found.count <= block else in_blocks(run, feeds, found.count, block, places)
+            return answerer(arrays, found)
 
         return ask
 
-    def _runner(self, output: Output) -> Callable[[Feeds], list[Any]]:
-        """Return what runs the graph for one method, its inner refusals enforced."""
-        checked = bool(output.refused)
-        names = [*output.outputs, *([output.refused] if checked else [])]
-        session = self._sessions.for_outputs(names)
-        inputs = frozenset(each.name for each in session.get_inputs())
-        raw = session.run
+    def _inputs(self, output: Output) -> frozenset[str]:
+        return frozenset(each.name for each in self._sessions.for_outputs(_names(output)).get_inputs())
 
-        def run(feeds: Feeds) -> list[Any]:
+    def _runner(self, output: Output) -> Run:
+        """Return what runs the graph for one method, its inner refusals enforced."""
+        checked, names, inputs = bool(output.refused), _names(output), self._inputs(output)
+        raw = self._sessions.for_outputs(names).run
+
+        def run(feeds: Feeds, start: int = 0) -> list[Any]:
             if feeds.keys() != inputs:
                 feeds = {name: feeds[name] if name in feeds else _beside(name, feeds) for name in inputs}
-            arrays: list[Any] = raw(names, feeds)
+            try:
+                arrays: list[Any] = raw(names, feeds)
+            except Exception as error:  # onnxruntime's own errors have no common class
+                raise _failed(error) from error
             if checked:
                 flags = arrays.pop()
                 if flags.item() if len(flags) == 1 else flags.any():
-                    raise self._feeder.blamed(int(np.argmax(flags)), feeds)
+                    raise self._feeder.blamed(int(np.argmax(flags)), feeds, start)
             return arrays
 
         return run
@@ -149,14 +168,32 @@ def _beside(name: str, feeds: Feeds) -> Any:
     return np.array([len(next(iter(feeds.values())))] if name == "rows" else [0], np.int64)
 
 
-def in_blocks(run: Callable[[Feeds], list[Any]], feeds: Feeds, count: int, block: int, places: int = -1) -> list[Any]:
+def _names(output: Output) -> list[str]:
+    return [*output.outputs, *([output.refused] if output.refused else [])]
+
+
+def _failed(error: Exception) -> AmberError:
+    """Return what an error of the runtime means."""
+    said = str(error)
+    if isinstance(error, MemoryError) or any(word in said.lower() for word in ("memory", "alloc")):
+        return LimitError(
+            "limit-program-elements", f"the request asks the graph for more memory than there is: {said[:300]}",
+            hint="ask with fewer rows, or allow more program_memory_bytes in the policy's limits",
+        )  # fmt: skip
+    return FormatError(
+        "program-invalid", f"onnxruntime cannot run the graph: {said[:300]}",
+        hint="the program does not fit its plan: amber verify FILE; the original answers",
+    )  # fmt: skip
+
+
+def in_blocks(run: Run, feeds: Feeds, count: int, block: int, places: int = -1) -> list[Any]:
     """Run a request in blocks of rows, so that what a graph holds in between stays bounded.
 
     `places`: position of the output that holds row numbers, where there is one.
     """
     parts = []
     for start in range(0, count, block):
-        arrays = run(part(feeds, start, min(start + block, count)))
+        arrays = run(part(feeds, start, min(start + block, count)), start)
         if places >= 0:
             arrays[places] = arrays[places] + start
         parts.append(arrays)

@@ -22,8 +22,9 @@ Pick = Callable[[int], Any]
 class Rows:
     """A request: the number of rows, a way to each column by its position, and what the answer must look like.
 
-    `whole`: all columns as one array, where they came so. `narrow`: all numbers are float32. `integers`: the dtype
-    of rows that hold integers alone. `index`: of a frame. `half`: some numbers are float16. `sparse`: it came so.
+    `whole`: all columns as one array, where they came so. `narrow`: all columns are float32. `single`: all that
+    hold numbers are. `integers`: the dtype of rows that hold integers alone. `index`: of a
+    frame. `half`: some numbers are float16. `sparse`: it came as a sparse matrix.
     """
 
     count: int
@@ -31,6 +32,7 @@ class Rows:
     whole: Any = None
     narrow: bool = False
     integers: Any = None
+    single: bool = False
     index: Any = None
     half: bool = False
     sparse: bool = False
@@ -124,6 +126,7 @@ def _frame(value: Any, request: Request, needed: frozenset[int]) -> Rows:
         whole=value.to_numpy() if plain and len(own) else None,
         narrow=bool(narrow) and all(narrow),
         integers=_integers(dtypes[0]) if len(set(dtypes)) == 1 else None,
+        single={str(each) for each in dtypes if getattr(each, "kind", "O") in "fiub"} == {"float32"},
         index=value.index,
         half=any(dtypes[place] == np.float16 for place in places if place >= 0),
     )
@@ -218,6 +221,9 @@ def _array(value: Any, request: Request) -> Rows:
         array = array.reshape(-1, 1)
     if array.ndim != 2:
         raise refusal(f"{array.ndim} dimensions, the model takes rows of {request.width} columns")
+    if request.partial and request.names is None and array.shape[1] < request.width and array.dtype.kind in "fiub":
+        lacking = np.full((len(array), request.width - array.shape[1]), np.nan, np.float32)  # at the end
+        array = np.concatenate([array, lacking], axis=1)
     if array.shape[1] != request.width:
         raise refusal(f"{array.shape[1]} columns, the model takes {request.width}")
     if request.form == "sparse":
@@ -225,17 +231,17 @@ def _array(value: Any, request: Request) -> Rows:
     cells = array
     if array.dtype.kind in "US" and not isinstance(value, np.ndarray):  # a list: texts and numbers side by side
         cells = np.empty(array.shape, object)
-        cells[:] = [list(row) for row in value]
+        cells[:] = [list(row) for row in value] if cells.shape[1] > 1 or not request.one else [[row] for row in value]
     return Rows(
         len(array), lambda column: cells[:, column], whole=array, narrow=array.dtype == np.float32,
         integers=_integers(array.dtype), half=array.dtype == np.float16,
     )  # fmt: skip
 
 
-def floats(values: Any, where: str, objects: str = "cast") -> Any:
+def floats(values: Any, where: str, *, objects: bool = True, texts: bool = True) -> Any:
     """Return values as float64, as the original casts them: numbers, booleans, numbers in objects; no texts.
 
-    `objects` as in the plan: whether texts among objects are cast, and whether objects are taken at all.
+    `objects`, `texts`: whether a frame's columns of objects, and texts among objects are taken.
     """
     if not isinstance(values, np.ndarray):
         if hasattr(values, "to_numpy"):
@@ -245,7 +251,7 @@ def floats(values: Any, where: str, objects: str = "cast") -> Any:
                 values = values.to_numpy(dtype=object)
             else:
                 values = values.to_numpy() if plain else values.to_numpy(dtype=np.float64, na_value=np.nan)
-            if values.dtype == object and objects == "refused":
+            if values.dtype == object and not objects:
                 raise refusal(f"{where}: objects where the model takes numbers")
         else:
             values = np.asarray(values, dtype=object if any(map(_odd, values)) else None)
@@ -253,7 +259,7 @@ def floats(values: Any, where: str, objects: str = "cast") -> Any:
         return values
     if values.dtype.kind not in "fiubO":
         raise refusal(f"{where}: {values.dtype} where the model takes numbers")
-    if values.dtype == object and objects == "numbers" and any(isinstance(each, str | bytes) for each in values.flat):
+    if values.dtype == object and not texts and any(isinstance(each, str | bytes) for each in values.flat):
         raise refusal(f"{where}: a text among numbers")
     try:
         with np.errstate(over="ignore"):

@@ -98,7 +98,7 @@ def test_rows_come_in_many_forms(artifact: Path, pipe: Any) -> None:
     ("change", "said"),
     [
         (lambda frame: frame.drop(columns="age"), "'age' is missing"),
-        (lambda frame: frame.assign(age="old"), "'age': a value that is no number"),
+        (lambda frame: frame.assign(age="old"), "'age', row 0: a value that is no number"),
         (lambda frame: frame.assign(age=np.inf), "'age': infinite"),
         (lambda frame: frame.iloc[:0], "no rows"),
         (lambda frame: frame.to_numpy(), "without names"),

@@ -52,6 +52,7 @@ class Emitted:
     widest: int  # numbers that some step holds for each row
     absent: dict[str, str] = field(default_factory=dict)
     records: list[plans.Records] = field(default_factory=list)
+    compared: list[int] = field(default_factory=list)
 
 
 def load_families() -> None:
@@ -107,6 +108,7 @@ def emit(
         graph=data, methods=found, absent=absent, numbers=sorted(context.numbers), codes=_codes(context),
         texts=context.texts, rules=_rules(context, list(found)), refused=refused,
         inverse=inverse, widest=context.graph.widest, records=context.records,
+        compared=sorted(context.compared),
     )  # fmt: skip
 
 

@@ -55,6 +55,8 @@ def places(X: Value, categories: Sequence[Any], c: Context, *, refuse: bool) -> 
         if np.asarray(values).dtype.kind in "OU" and not isinstance(X, Matrix):
             column, before = X.columns[i] if isinstance(X, Coded) else (X.columns[i], None)
             known = plain(values)
+            if isinstance(X, Raw):
+                c.compared.add(column)
             if any(isinstance(each, bytes) for each in known):
                 raise Unsupported("categories that are bytes")
             function = _composed(place_of(known), before, refuse)
@@ -63,6 +65,8 @@ def places(X: Value, categories: Sequence[Any], c: Context, *, refuse: bool) -> 
     if numeric:
         if isinstance(X, Coded):
             raise Unsupported("an encoder of numbers after a step that gives categories")
+        if isinstance(X, Raw):
+            c.compared.update(X.columns[i] for i in numeric)
         part: Value = Raw(tuple(X.columns[i] for i in numeric)) if isinstance(X, Raw) else X
         found |= dict(zip(numeric, _numeric(part, [categories[i] for i in numeric], c, refuse), strict=True))
     return [found[i] for i in range(len(categories))]

@@ -112,6 +112,7 @@ class Context:
         self.codes: list[CodeColumn] = []
         self.texts: list[plans.Text] = []
         self.records: list[plans.Records] = []
+        self.compared: set[int] = set()  # columns of the request that an encoder compares as they come
         self.rules: list[tuple[Rule, tuple[int, ...], str]] = []  # rule, columns, method
         self.method = ""
         # gives a function of the caller's own by its name, for tracing; raises `Unsupported` for others

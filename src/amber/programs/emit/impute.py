@@ -92,6 +92,8 @@ def simple_inverse(e: View, X: Matrix, c: Context) -> Value | Labels | Scores:
         c.refuse(never | ~never)
         return X
     width, columns = len(e["statistics_"]), [int(each) for each in e["indicator_"]["features_"]]
+    if not columns and len(_kept(e)) == width:
+        return X
     if len(_kept(e)) != width or not (missing(marker) or isinstance(marker, int | float)):
         raise Unsupported("inverse_transform of an imputer that drops columns or marks missing values otherwise")
     imputed = g.columns(X.tensor, np.arange(width))

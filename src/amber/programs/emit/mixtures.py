@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from amber.programs import plan as plans
 from amber.programs.emit.decompose import floats
 from amber.programs.emit.flow import Answer, Context, Labels, Methods, emits, scores
 from amber.programs.emit.graph import Tensor
 from amber.programs.emit.pairwise import row_norms
-from amber.programs.emit.values import Value
+from amber.programs.emit.values import Matrix, Value
 from amber.programs.emit.view import View
 
 Array = np.ndarray[Any, Any]
+_LOG = math.log(2 * math.pi)
 
 
 @emits("sklearn.mixture.GaussianMixture", "sklearn.mixture.BayesianGaussianMixture")
@@ -25,7 +27,7 @@ def gaussian_mixture(e: View, X: Value, c: Context) -> Methods:
 
     @functools.cache
     def weighted() -> Tensor:
-        found = log_gauss(e, c.require(c.matrix(X)).tensor, c)
+        found = log_gauss(e, c.require(c.matrix(X)), c)
         if e.name == "GaussianMixture":
             with np.errstate(divide="ignore"):
                 return found + np.log(floats(e["weights_"]))
@@ -55,9 +57,9 @@ def gaussian_mixture(e: View, X: Value, c: Context) -> Methods:
     }
 
 
-def log_gauss(e: View, X: Tensor, c: Context) -> Tensor:
+def log_gauss(e: View, rows: Matrix, c: Context) -> Tensor:
     """Return the log-density of each component, [N, k]."""
-    g, kind = c.graph, e["covariance_type"]
+    g, X, kind = c.graph, rows.tensor, e["covariance_type"]
     means, cholesky = floats(e["means_"]), floats(e["precisions_cholesky_"])
     features = means.shape[1]
     log_prob: Tensor
@@ -77,8 +79,26 @@ def log_gauss(e: View, X: Tensor, c: Context) -> Tensor:
         precisions = cholesky**2
         products = (X @ g.const(means.T)) * precisions
         log_prob = ((means**2).sum(axis=1) * precisions - products * 2.0) + row_norms(c, X) * precisions[np.newaxis, :]
-    density: Tensor = (log_prob + features * math.log(2 * math.pi)) * -0.5
+    shifted = log_prob + features * _LOG
+    if kind in ("full", "tied") and c.keeps_single(rows) and c.since("scikit-learn", (1, 7)):
+        shifted = _in_dtype(shifted, log_prob, features, rows, c)
+    density: Tensor = shifted * -0.5
     return density + _log_determinant(cholesky, kind, features)
+
+
+def _in_dtype(shifted: Tensor, log_prob: Tensor, features: int, rows: Matrix, c: Context) -> Tensor:
+    """Return the shifted sums of squares as the original has them: it writes the sums into a table of the rows' dtype.
+
+    Of float32 rows they are rounded, of integers cut.
+    """
+    g, python = c.graph, c.since("scikit-learn", (1, 8))  # before, the logarithm was of that dtype, too
+    shift = features * (_LOG if python else float(np.float32(_LOG)))
+    rounded = (log_prob.cast("float32") + np.float32(shift)).cast("float64")
+    found = g.where(c.came_as(plans.SINGLE), rounded, shifted)
+    if rows.source is None:
+        return found
+    cut = g.op("Floor", log_prob) + features * (_LOG if python else 1.0)
+    return g.where(c.came_as(plans.INTEGERS), cut, found)
 
 
 def _log_determinant(cholesky: Array, kind: str, features: int) -> Array:

@@ -70,7 +70,8 @@ def _box_cox(x: Tensor, exponents: Any, c: Context) -> Tensor:
 @inverts("sklearn.preprocessing.PowerTransformer")
 def power_inverse(e: View, X: Matrix, c: Context) -> Value:
     """Undo the scaling, then the power."""
-    given = moved_back(e["_scaler"], X, c, *standard_parts(e["_scaler"])) if e["standardize"] else c.require(X, "no-infinity")
+    scaler = e["_scaler"] if e["standardize"] else None
+    given = moved_back(scaler, X, c, *standard_parts(scaler)) if scaler else c.require(X, "no-infinity")
     exponents = np.asarray(e["lambdas_"], np.float64)[None, :]
     form = _box_cox_inverse if e["method"] == "box-cox" else _yeo_johnson_inverse
     return Matrix(form(given.tensor, exponents, c), X.width)

@@ -70,7 +70,7 @@ class Model:
         for k in range(b.outputs):
             terms = x * g.const(table[:-1, k], "float32")
             start = g.const(np.float32(table[-1, k] + self.base[0]), "float32")
-            begun = g.concat([g.columns(terms, [0]) * 0.0 + start, terms])
+            begun = g.concat([g.columns(x, [0]) * 0.0 + start, terms])
             columns.append(g.columns(g.op("CumSum", begun, g.const(np.int64(1))), [b.features]))
         return g.concat(columns)
 

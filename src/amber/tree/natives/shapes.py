@@ -22,12 +22,20 @@ FLOATS = re.compile(rf"{_NUMBER}(?: {_NUMBER})*+", re.ASCII)
 class Place:
     """Where in a native form a value stands, for messages; everything that is wrong is said through it."""
 
-    def __init__(self, where: str) -> None:
-        self.where = where
+    __slots__ = ("name", "outer")
+
+    def __init__(self, name: str, outer: Place | None = None) -> None:
+        self.name, self.outer = name, outer
 
     def at(self, name: str) -> Place:
         """Return the place of a part."""
-        return Place(f"{self.where}.{name}" if self.where else name)
+        return Place(name, self)
+
+    @property
+    def where(self) -> str:
+        """The whole path, put together only when something is wrong."""
+        above = "" if self.outer is None else self.outer.where
+        return f"{above}.{self.name}" if above else self.name
 
     def wrong(self, code: str, message: str) -> NoReturn:
         """Refuse."""

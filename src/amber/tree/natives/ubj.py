@@ -17,6 +17,7 @@ _DEEPEST = 24
 # Marker -> struct format of one value; the same letters are array.array type codes of that width.
 _NUMBERS = {"i": "b", "U": "B", "I": "h", "l": "i", "L": "q", "d": "f", "D": "d"}
 _SIZES = {marker: struct.calcsize(f">{code}") for marker, code in _NUMBERS.items()}
+_WIDE = ord("L")
 _CONSTANTS = {"T": True, "F": False, "Z": None}
 
 
@@ -47,20 +48,30 @@ class _Reader:
         return self.data[self.at - size : self.at]
 
     def marker(self) -> str:
-        return self.take(1).decode("latin-1")
+        at = self.at
+        if at >= len(self.data):
+            self.wrong("it is cut")
+        self.at = at + 1
+        return chr(self.data[at])
 
     def length(self) -> int:
         """A count: always a 64-bit integer, never more than the bytes that are left."""
-        if self.marker() != "L":
+        start = self.at
+        raw = self.data[start : start + 9]
+        if len(raw) < 9 or raw[0] != _WIDE:
             self.wrong("a length is not 64 bits wide")
-        count: int = struct.unpack(">q", self.take(8))[0]
+        self.at = start + 9
+        count = int.from_bytes(raw[1:], "big", signed=True)
         if not 0 <= count <= len(self.data) - self.at:
             self.wrong(f"a length of {count}")
         return count
 
     def text(self) -> str:
+        size = self.length()
+        start = self.at
+        self.at = start + size
         try:
-            return self.take(self.length()).decode("utf-8")
+            return self.data[start : start + size].decode("utf-8")
         except UnicodeDecodeError:
             self.wrong("text is not UTF-8")
 
@@ -81,13 +92,12 @@ class _Reader:
 
     def object(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        last: bytes | None = None
+        last: str | None = None
         while self.data[self.at : self.at + 1] != b"}":
             key = self.text()
-            raw = key.encode()
-            if last is not None and raw <= last:
+            if last is not None and key <= last:  # code points order as their UTF-8 does
                 self.wrong(f"key {key!r} is not after the one before it")
-            last = raw
+            last = key
             found[key] = self.value(self.marker(), depth + 1)
         self.at += 1
         return found
