@@ -20,7 +20,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 say = @sed -n 's/^$@:.*\#\# /==> $@: /p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: help install demo test test-fast test-oldest test-programs fuzz lint format docs bench vigilance matrix vectors vocabulary compat wheel clean
+.PHONY: help install demo test test-fast test-oldest test-programs test-web fuzz lint format docs bench conversion vigilance matrix vectors vocabulary compat wheel clean
 
 help: ## list the targets and what each does
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r name text; do \
@@ -88,6 +88,17 @@ test-programs: $(VENV)/.installed-dev .venv-program-newest/.installed .venv-prog
 	@.venv-program-newest/bin/python -m tests.framework_free.ask build/programs
 	@.venv-program-oldest/bin/python -m tests.framework_free.ask build/programs
 
+# The hidden lock that npm writes is newer than ours exactly when what is installed is what is locked.
+tests/web/node_modules/.package-lock.json: tests/web/package.json tests/web/package-lock.json
+	@command -v npm >/dev/null || { echo "no npm found: install Node 18 or newer, with npm" >&2; exit 1; }
+	@npm ci --prefix tests/web --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test-web: $(VENV)/.installed-dev tests/web/node_modules/.package-lock.json ## run frozen float32 programs in onnxruntime-web, as browsers do
+	$(say)
+	@rm -rf build/web && $(BIN)/python -m tests.web.make build/web
+	@node tests/web/ask.mjs build/web
+
 $(VENV)/.installed-fuzz: $(VENV)/.installed-dev
 	$(PIP) install --group fuzz
 	@touch $@
@@ -127,6 +138,10 @@ bench: .venv-mlflow/.installed ## measure size, speed and every promise beside p
 	$(say)
 	@$(BIN)/python -m benchmarks $(BENCH)
 	@$(BIN)/python -m benchmarks.programs $(BENCH)
+
+conversion: $(VENV)/.installed-dev ## measure which classes have a program, beside skl2onnx; writes docs/conversion.md
+	$(say)
+	@$(BIN)/python -m proofs.conversion
 
 vigilance: $(VENV)/.installed-dev $(OLDEST)/.installed ## replay under other BLAS kernels and threads, hit every parameter; writes docs/vigilance.md
 	$(say)

@@ -113,7 +113,10 @@ def _converted(subject: Subject, method: str, precision: str, known: dict[str, A
     if key not in known:
         try:
             with _in_time():
-                known[key] = Converted(subject.model, subject.sample, precision, options)
+                try:
+                    known[key] = Converted(subject.model, subject.sample, precision, options)
+                except NameError:  # a class without these options
+                    known[key] = Converted(subject.model, subject.sample, precision, {})
         except TimeoutError as error:
             known[key] = f"does not convert: {error}"
         except Exception as error:
@@ -158,6 +161,8 @@ def _place(model: Any, method: str) -> int:
 
 def _formed(mine: Any, theirs: Any) -> Any:
     """The same numbers in the original's form: a margin of two columns for one, a column for a row of scores."""
+    if isinstance(theirs, list) and theirs and isinstance(theirs[0], dict):
+        theirs = np.array([list(row.values()) for row in theirs])
     if isinstance(mine, np.ndarray) and isinstance(theirs, np.ndarray) and mine.ndim == 1 and theirs.ndim == 2:
         return theirs[:, -1]
     return theirs

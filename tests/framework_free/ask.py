@@ -1,6 +1,6 @@
-"""Open every artifact of a folder and compare its program's answers: `python -m tests.framework_free.ask FOLDER`.
+"""Open every artifact of a folder, compare its program's answers: `python -m tests.framework_free.ask FOLDER`.
 
-Runs where only `amber[program]` is installed, so without pytest; any failure is an assertion, and the exit code says so.
+Runs where only `amber[program]` is installed, so without pytest; a failure is an assertion, and the exit code says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 import amber
 
-FRAMEWORKS = ("sklearn", "scipy", "pandas", "onnx", "skl2onnx", "joblib", "threadpoolctl", "xgboost", "lightgbm", "torch")
+FRAMEWORKS = ("sklearn", "scipy", "pandas", "onnx", "skl2onnx", "joblib", "threadpoolctl", "xgboost", "lightgbm")
 
 
 def main(folder: str) -> None:
@@ -63,12 +63,13 @@ def command_line(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as place:
         table = Path(place) / "rows.csv"
         columns = facts["rows"]
-        lines = [",".join(columns)]
-        for row in zip(*columns.values(), strict=True):
-            lines.append(",".join("" if cell is None else str(cell) for cell in row))
-        table.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        command = [sys.executable, "-m", "amber.cli.main", "predict", str(folder / "mixed.amber"), str(table), "--program"]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        rows = zip(*columns.values(), strict=True)
+        lines = [",".join("" if cell is None else str(cell) for cell in row) for row in rows]
+        table.write_text("\n".join([",".join(columns), *lines]) + "\n", encoding="utf-8")
+        words = ["predict", str(folder / "mixed.amber"), str(table), "--program"]
+        done = subprocess.run(
+            [sys.executable, "-m", "amber.cli.main", *words], check=True, stdout=subprocess.PIPE, text=True
+        )
     assert done.stdout.splitlines() == ["predict", *facts["labels"]], done.stdout[:300]
 
 

@@ -1,4 +1,4 @@
-"""Write frozen artifacts, the rows to ask them and the answers of the originals: `python -m tests.framework_free.make FOLDER`."""
+"""Write frozen artifacts, rows and the originals' answers: `python -m tests.framework_free.make FOLDER`."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ FRAME = pd.DataFrame(X, columns=["age", "income", "visits", "score"]).assign(
 )
 FRAME.loc[::9, "income"] = np.nan
 TEXTS = ["über die Brücke", "the quick brown fox", "naïve café", "fox the fox"] * 15
+KINDS = ["a", "b", "a", "b"] * 15
+WORDS = FRAME[["city", "kind"]]
 
 
 def mixed() -> Any:
@@ -54,11 +56,9 @@ MODELS: dict[str, tuple[Callable[[], Any], Any, str]] = {
     "neighbours": (lambda: KNeighborsClassifier().fit(X, Y), X, "predict"),
     "network": (lambda: MLPClassifier((8,), max_iter=40, random_state=0).fit(X, Y), X, "predict_proba"),
     "pca": (lambda: make_pipeline(StandardScaler(), PCA(2)).fit(X), X, "transform"),
-    "text": (lambda: make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, ["a", "b", "a", "b"] * 15), TEXTS,
-             "predict_proba"),
-    "words": (lambda: OneHotEncoder(handle_unknown="ignore").fit(FRAME[["city", "kind"]]), FRAME[["city", "kind"]],
-              "transform"),
-}  # fmt: skip
+    "text": (lambda: make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, KINDS), TEXTS, "predict_proba"),
+    "words": (lambda: OneHotEncoder(handle_unknown="ignore").fit(WORDS), WORDS, "transform"),
+}
 
 
 def plain(rows: Any) -> Any:

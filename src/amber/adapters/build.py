@@ -349,12 +349,19 @@ class _Builder:
         return self.resolve(name, routine.targets if routine is not None else [], index)
 
     def resolve(self, name: str, targets: Any, index: int) -> Any:
-        """Import the first target that exists here; targets are the vocabulary's, never the file's."""
+        """Import the first target that exists here; targets are the vocabulary's, never the file's.
+
+        Raises:
+            ImportError: The library is not installed.
+            BuildError: It has no such name.
+        """
         for target in targets:
             try:
                 # a dotted name is a method of a class of the vocabulary (str.lower)
                 return reduce(getattr, target.name.split("."), importlib.import_module(target.module))
-            except (ImportError, AttributeError):
+            except (ImportError, AttributeError) as error:
+                if isinstance(error, ImportError) and error.name == target.module.partition(".")[0]:
+                    raise  # the library itself is not installed
                 continue
         library = getattr(self.vocabulary.entry(name), "library", "") or name.split(".")[0]
         wrote = self.libraries.get(library, "")

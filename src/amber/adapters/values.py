@@ -76,7 +76,7 @@ class _Check:
 
     def check_native(self, entry: Entry, objects: list[int]) -> None:
         """Ask the adapter about states that are a library's own bytes, where it can read them without the library."""
-        special = adapter(entry.library).specials.get(entry.state)
+        special: object = adapter(entry.library).specials.get(entry.state)
         if not isinstance(special, Checks):
             return
         for index in objects:

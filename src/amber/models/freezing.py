@@ -143,9 +143,10 @@ def _plan(emitted: Emitted, facts: Facts, precision: Precision, source: str) -> 
     if all(output.method == INVERSE for output in outputs):
         problems = tuple(Problem("program-impossible", method, why) for method, why in sorted(absent.items()))
         raise FreezeError("program-impossible", "no method has a form as a graph", problems=problems)
+    codes = [msgspec.structs.replace(each, none=facts.nones.get(each.column, plans.NONE)) for each in emitted.codes]
     return plans.Plan(
         plan=plans.VERSION, precision=precision, request=facts.request, outputs=outputs, numbers=emitted.numbers,
-        codes=emitted.codes, compared=emitted.compared, texts=emitted.texts, records=emitted.records,
+        codes=codes, compared=emitted.compared, texts=emitted.texts, records=emitted.records,
         rules=emitted.rules, inverse=emitted.inverse, absent=dict(sorted(absent.items())), source=source,
         block=max(1, min(65536, BLOCK_ELEMENTS // max(emitted.widest, 1))),
     )  # fmt: skip
@@ -171,7 +172,7 @@ def _output(method: str, parts: list[Part], facts: Facts, refused: str) -> Outpu
     return plans.Output(
         method=method, outputs=[part.name for part in parts], layout=form.layout,  # type: ignore[arg-type]
         dtypes=dtypes, labels=labels, columns=form.columns, sparse=form.sparse, narrow=form.narrow, whole=form.whole,
-        entries=parts[0].entries, refused=refused, follows=form.follows,
+        none=form.none, entries=parts[0].entries, refused=refused, follows=form.follows,
     )  # fmt: skip
 
 

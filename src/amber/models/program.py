@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from amber.errors import CaseError, FormatError, UsageError, shown
+from amber.errors import AuditError, CaseError, FormatError, UsageError, shown
 from amber.models.libraries import needed
 from amber.policy import Policy
 
@@ -78,13 +78,24 @@ def opened(manifest: Manifest, info: ProgramInfo, members: Any, rules: Policy) -
     Raises:
         FormatError, LimitError: The graph or the plan breaks a rule.
     """
+    from amber.programs.graph_check import check_graph
+    from amber.programs.plan_check import check_plan
     from amber.programs.program import Program
+    from amber.programs.session import Sessions
 
     plan, domain = plan_of(info, members)
-    sessions = checked(bytes(members[info.member]), plan, rules)
-    return Program(
-        plan, sessions, name=manifest.name, version=manifest.version, certificate=info.certificate, domain=domain.rules
-    )
+    graph = bytes(members[info.member])
+    check_plan(plan, domain, info.certificate, check_graph(graph, rules.limits), rules.limits)
+    if plan.precision != info.precision:
+        raise FormatError("plan-invalid", f"the plan is {plan.precision}, the manifest {info.precision}",
+                          where=info.member)  # fmt: skip
+    try:
+        return Program(
+            plan, Sessions(graph, limits=rules.limits), name=manifest.name, version=manifest.version,
+            certificate=info.certificate, domain=domain.rules,
+        )  # fmt: skip
+    except AuditError as error:  # the settings of a prelude
+        raise FormatError("plan-invalid", str(error.message), where=error.where) from error
 
 
 def checked(graph: bytes, plan: Plan, rules: Policy) -> Any:

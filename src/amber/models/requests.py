@@ -29,6 +29,7 @@ class AnswerForm:
     sparse: str = ""
     narrow: bool = False
     whole: bool = False
+    none: str = ""
     follows: bool = False
 
 
@@ -37,6 +38,7 @@ class Facts:
     """Everything a plan needs to know of the cases."""
 
     request: Request
+    nones: dict[int, int]  # by column: the code that None has where no dtype says what it becomes
     answers: dict[str, AnswerForm]
     inverse: int = 0
 
@@ -55,6 +57,7 @@ def facts_of(evidence: Evidence, tree: Tree) -> Facts:
     }
     return Facts(
         _request(main, evidence, tree),
+        _nones(main),
         {method: _form(answer, evidence) for method, answer in answers.items()},
         _width(answers["transform"]) if "transform" in answers else 0,
     )
@@ -95,6 +98,21 @@ def _request(main: Group, evidence: Evidence, tree: Tree) -> Request:
         extra=answered["column-extra"], partial=answered["column-missing"], empty=answered["no-rows"], one=one,
         arrays=names is None or _arrays(evidence),
     )  # fmt: skip
+
+
+def _nones(main: Group) -> dict[int, int]:
+    """What the recorded dtype of a column makes of None: pandas' text and category columns hold no None."""
+    from amber.programs import plan
+
+    found = {}
+    body = [column for column in main.inputs if column.parameters.get(_ROLE) != "index"]
+    for position, column in enumerate(body if main.layout == "frame" else []):
+        text = str(column.parameters.get(_DTYPE, ""))
+        if text in ("str", "category"):
+            found[position] = plan.NAN
+        elif text.startswith("string") or text[:1].isupper():
+            found[position] = plan.NA
+    return found
 
 
 def _answered(evidence: Evidence, kind: str) -> bool:
@@ -170,7 +188,16 @@ def _form(answer: Answer, evidence: Evidence) -> AnswerForm:
     columns = [frames.label_of(column) for column in body] if answer.layout == "frame" else []
     narrow, whole = (_keeps(answer.method, evidence, datatype) for datatype in ("FP32", "INT64"))
     whole = whole and all(column.datatype == "FP64" for column in body)
-    return AnswerForm(answer.layout, dtypes, columns, sparse, narrow, whole, _follows(answer, evidence))
+    none = _of_none(answer.method, evidence, arrays) if answer.layout == "array" else ""
+    none *= none != dtypes[0]
+    return AnswerForm(answer.layout, dtypes, columns, sparse, narrow, whole, none, _follows(answer, evidence))
+
+
+def _of_none(method: str, evidence: Evidence, arrays: Any) -> str:
+    """Return the dtype of the recorded answer to no rows; nothing where there is none."""
+    groups = [group for group in evidence.groups if group.kind == "no-rows"]
+    found = [answer for group in groups for answer in group.answers if answer.method == method]
+    return next((_dtype(answer.columns[0], arrays) for answer in found if answer.layout == "array"), "")
 
 
 def _follows(answer: Answer, evidence: Evidence) -> bool:

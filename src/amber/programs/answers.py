@@ -17,7 +17,7 @@ from amber.programs import plan as plans
 from amber.programs.plan import Output
 from amber.programs.requests import Rows
 
-_NO_ROWS = Rows(0, lambda column: [])
+NO_ROWS = Rows(0, lambda column: [])
 
 
 class Answerer:
@@ -32,6 +32,8 @@ class Answerer:
 
     def __call__(self, arrays: Sequence[Any], rows: Rows) -> Any:
         """Return the answer of the arrays of the graph's outputs."""
+        if not rows.count and self.output.none:
+            return np.empty(np.shape(arrays[0]), self.output.none)
         if self.classes:
             return self._labels(arrays[0])
         narrow = self.output.narrow and rows.narrow
@@ -48,11 +50,11 @@ class Answerer:
             return parts[0]
         return self.wrap(parts, self.output)
 
-    def plain(self, arrays: Sequence[Any]) -> Any:
+    def plain(self, arrays: Sequence[Any], rows: Rows) -> Any:
         """Return the answer to rows in float64 that came without an index."""
         if self.simple and arrays[0].dtype == self.dtypes[0]:
             return arrays[0]
-        return self(arrays, _NO_ROWS)
+        return self(arrays, rows)
 
     def _frame(self, table: Any, rows: Rows, other: Any) -> Any:
         """Return a frame, each column in its own dtype; a dict of columns where pandas is not there."""
@@ -88,6 +90,8 @@ class Answerer:
         return table
 
     def _labels(self, index: Any) -> Any:
+        if (index.item() if index.size == 1 else index.min(initial=0)) < 0:
+            raise IndexError("a class before the first")
         if len(self.classes) == 1:
             return self.classes[0][index]
         columns = [classes[index[:, position]] for position, classes in enumerate(self.classes)]
@@ -119,10 +123,10 @@ def _csr(parts: list[Any], output: Output) -> Any:
 
 
 def _class(output: Output) -> str:
-    return output.sparse if output.sparse in _SPARSE else "csr_matrix"
+    return output.sparse if output.sparse in SPARSE else "csr_matrix"
 
 
-_SPARSE = ("csr_matrix", "csr_array", "csc_matrix", "csc_array")
+SPARSE = ("csr_matrix", "csr_array", "csc_matrix", "csc_array")
 
 
 _LAYOUTS: dict[str, Callable[[list[Any], Output], Any]] = {

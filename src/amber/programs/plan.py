@@ -59,12 +59,14 @@ Category = str | int | bool | Scalar | None  # None: as a label only, of a row t
 class Codes(Strict):
     """One column of categories. Its code is its position in `values`, or one of the four negative ones.
 
-    `refused`: codes the original refuses. `numeric`: the original compares numbers, not texts.
+    `refused`: codes the original refuses. `none`: the code of None where the column comes without a dtype of its own,
+    in a dict or an array: of the missing value that the recorded column's dtype makes of it.
     """
 
     column: int
     values: list[Category]
     refused: list[int] = []
+    none: int = NONE
 
 
 class Prelude(Strict):
@@ -111,7 +113,7 @@ class Request(Strict):
 
     `form`: `table` (columns), `texts`, `records` (dicts) or `sparse`. `width`: number of columns. `names`: their
     labels, absent where the original never saw any. `order`: whether a frame may hold them in any order or exactly
-    so, or is read by position whatever its labels. `objects`: whether a frame's columns of objects are taken as numbers.
+    so, or is read by position whatever its labels. `objects`: whether a frame's columns of objects are taken.
     `extra`: whether it may hold others beside them. `partial`: whether it may lack those no step uses. `arrays`,
     `frames`: whether tables without and with names are taken. `empty`: whether no rows at all are answered. `one`: the
     request is one-dimensional.
@@ -142,7 +144,7 @@ class Output(Strict):
 
     `layout` as in recorded cases: `array`, `arrays` (a list of them), `tuple`, `csr`, `frame`. `dtypes`: of each part.
     `columns`: labels of a frame. `narrow`: float32 rows get float32 answers; `whole`: rows of
-    integers get answers of their dtype. `entries`: the outputs are the entries
+    integers get answers of their dtype; `none`: the dtype of the answer to no rows, where it is another. `entries`: the outputs are the entries
     (value, column, row) of a table with that many columns. `refused`: the output that is true for rows an inner step
     refuses, bool [N]; empty where none does. `follows`: a request that is not sparse gets an answer that is not.
     """
@@ -156,6 +158,7 @@ class Output(Strict):
     sparse: str = ""  # class of a sparse answer: csr_matrix, csr_array
     narrow: bool = False
     whole: bool = False
+    none: str = ""
     entries: int = 0
     refused: str = ""
     follows: bool = False

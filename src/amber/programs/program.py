@@ -11,12 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from amber.errors import AbsentError, AmberError, FormatError, LimitError, shown
-from amber.programs.answers import Answerer
+from amber.programs.answers import NO_ROWS, Answerer
 from amber.programs.feeds import Feeder, Feeds, dtype_of
 from amber.programs.plan import Output, Plan, Rule
 from amber.programs.requests import Rows, refusal, rows_of
 
 INVERSE = "inverse_transform"
+_FLOATS = np.array([0], np.int64)  # the input `dtype` of rows in float64
 Run = Callable[..., "list[Any]"]  # inputs, and the row of the request with which they begin
 
 
@@ -104,13 +105,13 @@ class Program:
         def ask(rows: Any) -> Any:
             feeds = None if entries else direct(rows)
             if feeds is not None:  # one plain row, or an array as the graph takes it: nothing to convert
-                return plain(run(feeds))
+                return _answered(plain, run(feeds), NO_ROWS)
             found = rows_of(rows, request, needed)
             if native and found.half:
                 raise refusal("float16, in which no program computes", hint="pass rows.astype('float32')")
             feeds = feed(found)
             arrays = run(feeds) if found.count <= block else in_blocks(run, feeds, found.count, block, places)
-            return answerer(arrays, found)
+            return _answered(answerer, arrays, found)
 
         ask.__name__ = output.method
         return ask
@@ -135,7 +136,7 @@ class Program:
             with np.errstate(over="ignore"):
                 feeds = {"inverse": table.astype(self.plan.precision)} | dtype_of(found)
             arrays = run(feeds) if found.count <= block else in_blocks(run, feeds, found.count, block, places)
-            return answerer(arrays, found)
+            return _answered(answerer, arrays, found)
 
         return ask
 
@@ -146,8 +147,10 @@ class Program:
         """Return what runs the graph for one method, its inner refusals enforced."""
         checked, names, inputs = bool(output.refused), _names(output), self._inputs(output)
         raw = self._sessions.for_outputs(names).run
+        beside: Feeds = {"dtype": _FLOATS} if "dtype" in inputs else {}
 
         def run(feeds: Feeds, start: int = 0) -> list[Any]:
+            feeds = beside | feeds
             if feeds.keys() != inputs:
                 feeds = {name: feeds[name] if name in feeds else _beside(name, feeds) for name in inputs}
             try:
@@ -166,6 +169,16 @@ class Program:
 def _beside(name: str, feeds: Feeds) -> Any:
     """Return an input that says something of the whole request, where the request did not say it itself."""
     return np.array([len(next(iter(feeds.values())))] if name == "rows" else [0], np.int64)
+
+
+def _answered(answerer: Callable[[Sequence[Any], Rows], Any], arrays: Sequence[Any], rows: Rows) -> Any:
+    """Return the answer of the graph's outputs; what does not fit the plan is an error of the program."""
+    try:
+        return answerer(arrays, rows)
+    except MemoryError as error:
+        raise _failed(error) from error
+    except (IndexError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise FormatError("program-interface", f"the graph does not answer as the plan says: {error}") from error
 
 
 def _names(output: Output) -> list[str]:

@@ -214,7 +214,7 @@ def _array(value: Any, request: Request) -> Rows:
     if isinstance(value, np.matrix):
         raise refusal("np.matrix is refused", hint="pass np.asarray(rows)")
     try:
-        array = value if isinstance(value, np.ndarray) else np.asarray(value)
+        array: Any = value if isinstance(value, np.ndarray) else np.asarray(value)
     except Exception as error:  # whatever an object's own conversion raises
         raise refusal(f"not a table: {error}") from error
     if request.one and array.ndim == 1:

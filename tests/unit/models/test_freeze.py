@@ -363,3 +363,15 @@ def test_inspect_says_what_is_certified(artifact: Path) -> None:
     line = lines[lines.index("  programs") + 1]
     assert line.split()[:4] == ["onnx", "float64", "certified", "equivalent"]
     assert "decision_function, predict, predict_log_proba" in line
+
+
+def test_null_is_what_the_recorded_column_makes_of_it(folder: Path) -> None:
+    column = FRAME[["city"]].astype("str")
+    encoder = OneHotEncoder(handle_unknown="ignore").fit(column)
+    amber.save(encoder, folder / "null.amber", sample=column, freeze=True)
+    program = amber.program(folder / "null.amber")
+    expected = encoder.transform(pd.DataFrame({"city": pd.Series(["Bern", None], dtype="str")})).toarray()
+    assert expected[1].sum() == 1  # a column of texts holds NaN, which is a category here
+    assert np.array_equal(program.transform({"city": ["Bern", None]}).toarray(), expected)
+    objects = pd.DataFrame({"city": pd.Series(["Bern", None], dtype=object)})
+    assert np.array_equal(program.transform(objects).toarray(), encoder.transform(objects).toarray())

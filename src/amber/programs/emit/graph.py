@@ -7,7 +7,7 @@ equal constants and equal nodes are one, and the protobuf is written determinist
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -266,6 +266,7 @@ class Graph:
         nodes = _once(_without_whole_gathers(nodes, late), self._initializers, set(self._outputs))
         nodes = _kept_apart(nodes, self._single())
         nodes, needed = _needed(nodes, set(self._outputs))
+        _name(nodes)
         inputs = [
             helper.make_tensor_value_info(name, _ONNX[tensor.dtype], shape)
             for name, (tensor, shape) in sorted(self._inputs.items())
@@ -349,6 +350,14 @@ def _kept_apart(nodes: list[onnx.NodeProto], single: dict[str, bool]) -> list[on
                 node.input[place] = spread
         kept.append(node)
     return kept
+
+
+def _name(nodes: Iterable[onnx.NodeProto]) -> None:
+    """Call every node by its first output: onnxruntime 1.21 names what it fuses after it, and two without are one."""
+    for node in nodes:
+        node.name = node.output[0]
+        for attribute in node.attribute:
+            _name(attribute.g.node)
 
 
 def _needed(nodes: list[onnx.NodeProto], wanted: set[str]) -> tuple[list[onnx.NodeProto], set[str]]:

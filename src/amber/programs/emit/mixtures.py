@@ -72,8 +72,9 @@ def log_gauss(e: View, rows: Matrix, c: Context) -> Tensor:
         log_prob = g.concat(columns)
     elif kind == "diag":
         precisions = cholesky**2
+        square = c.single(X * X) if c.keeps_single(rows) else X * X
         log_prob = ((means**2 * precisions).sum(axis=1) - (X @ g.const((means * precisions).T)) * 2.0) + (
-            (X * X) @ g.const(precisions.T)
+            square @ g.const(precisions.T)
         )
     else:
         precisions = cholesky**2
