@@ -65,6 +65,7 @@ def program(file: str, given: dict[str, Any]) -> tuple[Callable[[Any], Any], Any
         batch = _plain(given)
         one = batch[:1]
     feeder = made._feeder
+    from amber.programs.program import unsaid
     from amber.programs.requests import rows_of
 
     feeds = feeder.direct(one)
@@ -74,7 +75,7 @@ def program(file: str, given: dict[str, Any]) -> tuple[Callable[[Any], Any], Any
     names = [*output.outputs, *([output.refused] if output.refused else [])]
     session = made._sessions.for_outputs(names)
     wanted = {each.name for each in session.get_inputs()}
-    feeds = {name: value for name, value in feeds.items() if name in wanted}
+    feeds = {name: feeds[name] if name in feeds else unsaid(name, feeds) for name in wanted}
     return ask, one, batch, (lambda inputs: session.run(names, inputs), feeds)
 
 

@@ -7,6 +7,7 @@ fewer classes are covered than the issue demands.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from proofs.conversion.subjects import others, peers
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "conversion"
 CHILDREN = 2
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @click.command()
@@ -54,9 +56,10 @@ def main(names: tuple[str, ...], page_only: bool) -> None:
 def _measured(names: list[str]) -> None:
     """Measure some classes in a child, and in another behind a class that ended it."""
     left = list(names)
+    environment = {**os.environ, **dict.fromkeys(_THREADS, "1"), "ORT_DISABLE_TELEMETRY": "1"}
     while left:
         command = [sys.executable, "-W", "ignore", "-m", "proofs.conversion.measuring", str(WORK), *left]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         left = [name for name in left if not (WORK / f"{name}.json").exists()]
         if left and done.returncode:
             _ended(left.pop(0), done)
@@ -71,7 +74,8 @@ def _ended(name: str, done: subprocess.CompletedProcess[str]) -> None:
     found: dict[str, Any] = {"name": name, "variants": {}, "refusals": {}, "peer": None, "ended": last}
     if half.exists():
         found = json.loads(half.read_text())
-        found["peer"] = {"precision": "float32", "failures": ["every variant: the converter or its graph ends the process"]}
+        why = "every variant: the converter or its graph ends the process"
+        found["peer"] = {"precision": "float32", "failures": [why]}
     (WORK / f"{name}.json").write_text(json.dumps(found))
 
 

@@ -16,6 +16,8 @@ from proofs.conversion.subjects import Subject
 
 # From best to worst; a class is as good as its worst method.
 VERDICTS = ("identical", "equivalent", "narrowed", "drifted", "absent")
+# A method that refuses the sample as a whole, as `inverse_transform` does gaps, has nothing to be certified by.
+UNRECORDED = "the original's answer is not recorded"
 _REFUSED = ("input-refused", "outside-domain")
 
 
@@ -48,11 +50,9 @@ def _methods(subject: Subject, program: Any, wanted: list[str]) -> dict[str, Any
         if method in certified:
             verdict = "narrowed" if program.domain else certified[method]["verdict"]
             found[method] = _asked(subject.model, program, method, fresh, verdict)
-        elif method in absent:
-            drifted = absent[method].startswith("drifted")
-            found[method] = _found("drifted" if drifted else "absent", why=absent[method])
-        elif _said(subject.model, method, fresh["clean"]) is not None:
-            found[method] = _found("absent", why="answers that are not recorded")
+        elif _answers(subject.model, method, fresh["clean"]) or absent.get(method, UNRECORDED) != UNRECORDED:
+            why = absent.get(method, UNRECORDED)
+            found[method] = _found("drifted" if why.startswith("drifted") else "absent", why=why)
     return found
 
 
@@ -66,6 +66,12 @@ def _said(model: Any, method: str, rows: Any) -> Any:
             return getattr(model, method)(rows)
     except Exception:
         return None
+
+
+def _answers(model: Any, method: str, rows: Any) -> bool:
+    """Whether the original answers ordinary rows at all."""
+    asked = _said(model, "transform", rows) if method == INVERSE else rows
+    return asked is not None and _said(model, method, asked) is not None
 
 
 def _asked(model: Any, program: Any, method: str, fresh: dict[str, Any], verdict: str) -> dict[str, Any]:

@@ -5,12 +5,6 @@ A class that ends the process is the first one without a file; the caller starts
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_name] = "1"
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
 import faulthandler
 import json
 import sys
@@ -25,7 +19,7 @@ _PATIENCE = 120  # seconds for one class
 
 def measure(name: str, folder: Path) -> None:
     """Write what was found of one class: first Amber's half, then the whole."""
-    kept = [each for each in subjects(name)]
+    kept = list(subjects(name))
     found: dict[str, Any] = {"name": name, "variants": {}, "refusals": {}, "peer": None}
     for subject in kept:
         if subject.model is None:

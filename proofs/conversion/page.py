@@ -56,12 +56,13 @@ def read(path: Path) -> One:
             if one["verdict"] in VERDICTS[:2]:
                 largest = max(largest, one["largest"])
             else:
-                reasons.append((VERDICTS.index(one["verdict"]), f"{method} ({variant}): {one['why'] or one['verdict']}"))
+                said = f"{method} ({variant}): {one['why'] or one['verdict']}"
+                reasons.append((VERDICTS.index(one["verdict"]), said))
     if not found["variants"]:
         said = found.get("ended") or "; ".join(found["refusals"].values())
         reasons.append((len(VERDICTS), f"not measured: {said}"))
     reason = max(reasons, key=lambda each: each[0])[1] if reasons else ""
-    variants = [name for name in found["variants"]]
+    variants = list(found["variants"])
     return One(found["name"], methods, largest, knife, reason, variants, found["peer"])
 
 
@@ -77,14 +78,21 @@ def _head(table: list[One]) -> list[str]:
         "",
         "Which estimators Amber freezes, and what skl2onnx makes of the same models. Written by `make conversion`.",
         "",
-        "Each class is fitted on ordinary columns, on columns of large magnitude (a timestamp, an id above 2^24) and, ",
-        "where it takes them, with missing values; encoders on strings with gaps, vectorisers on texts. Amber's verdict",
-        "is that of the artifact's certificate, and of rows it has not seen: clean, alone, missing, infinite, at split",
-        "thresholds and one ulp of float64 and float32 to each side, of large magnitude. Labels count exactly, save of",
-        "rows the original itself answers otherwise alone; numbers within 1e-9 and 1e-12 of the largest; refusals must",
-        "be shared. A class is *covered* when every method it has is identical or equivalent. skl2onnx is used directly,",
-        "in the better of float32 and float64, by a wider line (1e-4, 1e-6 of the largest), on predict, predict_proba,",
-        "decision_function, transform and score_samples, and on rows only that the original answers.",
+        "Each class is fitted on ordinary columns, on columns of large magnitude (a timestamp, an id above 2^24) and,",
+        "where it takes them, with missing values; encoders on strings with gaps, vectorisers on texts, pipelines on",
+        "frames of both. Amber's verdict is that of the artifact's certificate, and of rows it has not seen: clean,",
+        "alone, missing, infinite, at split thresholds and one ulp of float64 and float32 to each side, of large",
+        "magnitude. Labels count exactly, save of rows the original itself answers otherwise alone; numbers within",
+        "1e-9 and 1e-12 of the largest; refusals must be shared. A class is *covered* when every method it has is",
+        "identical or equivalent, on each kind of columns; a method that refuses the sample as a whole",
+        "(inverse_transform does gaps) counts where it does not. SimpleImputer alone is asked numbers: of strings it",
+        "answers strings, which no program does. skl2onnx is used directly, in the better of float32 and float64, by",
+        "a wider line (1e-4, 1e-6 of the largest), on predict, predict_proba, decision_function, transform and",
+        "score_samples, and on those rows only that the original answers.",
+        "",
+        "What the choice of models leaves out: OneHotEncoder refuses unknown categories here, as it does by default",
+        '(with handle_unknown="ignore" its inverse_transform of an unknown number is None in the original and NaN',
+        "in the program), and KernelCenterer's large columns are a kernel times 1.7e9.",
         "",
         f"**{covered} of {len(table)} covered ({covered / len(table):.0%})**; {WANTED} are demanded. "
         f"skl2onnx: {theirs} of {len(table)}.",
@@ -125,9 +133,7 @@ def _row(one: One) -> str:
     methods = ", ".join(name if verdict == best else f"{name} {verdict}" for name, verdict in one.methods.items())
     knife = f", {one.knife_edge} knife-edge" if one.knife_edge else ""
     size = "0" if not one.largest else f"{one.largest:.0e}"
-    return (
-        f"| {one.name} | {best} | {methods} | {', '.join(one.variants)} | {size}{knife} | {_cell(one.reason)} |"
-    )
+    return f"| {one.name} | {best} | {methods} | {', '.join(one.variants)} | {size}{knife} | {_cell(one.reason)} |"
 
 
 def _peer(one: One) -> str:

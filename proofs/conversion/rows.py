@@ -77,7 +77,8 @@ def _listed(clean: list[Any]) -> dict[str, Any]:
 def _thresholds(model: Any, clean: Any) -> Any:
     """Rows at split thresholds of every tree inside a model, and one ulp of double and of float32 to each side."""
     cuts: list[tuple[int, float]] = []
-    todo, seen = [model], set()
+    todo: list[Any] = [model]
+    seen: set[int] = set()
     while todo and len(seen) < 4000:
         each = todo.pop()
         if id(each) in seen:

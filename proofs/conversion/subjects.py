@@ -62,21 +62,26 @@ class Kind(NamedTuple):
     target: Callable[[], Any] | None = None
 
 
+def _each(names: list[str], variants: dict[str, Rows]) -> dict[str, dict[str, Rows]]:
+    return dict.fromkeys(names, variants)
+
+
 NUMBERS: dict[str, Rows] = {"ordinary": data.numbers, "large": data.large, "missing": data.missing}
 _KINDS: dict[str, dict[str, Rows]] = {
-    **dict.fromkeys(
+    **_each(
         ["AdditiveChi2Sampler", "SkewedChi2Sampler", "NMF", "MiniBatchNMF", "LatentDirichletAllocation"],
         {"ordinary": data.positive, "large": data.positive_large},
     ),
-    **dict.fromkeys(
+    **_each(
         ["ComplementNB", "MultinomialNB", "TfidfTransformer"], {"ordinary": data.counts, "large": data.counts_large}
     ),
-    **dict.fromkeys(["CountVectorizer", "TfidfVectorizer", "HashingVectorizer"], {"texts": data.texts}),
-    **dict.fromkeys(["DictVectorizer", "FeatureHasher"], {"records": data.records}),
-    **dict.fromkeys(["LabelBinarizer", "LabelEncoder"], {"labels": data.labels}),
-    **dict.fromkeys(["OneHotEncoder", "OrdinalEncoder", "TargetEncoder"],
-                    {"strings": data.words, "ordinary": data.codes, "large": data.codes_large,
-                     "missing": data.codes_missing}),
+    **_each(["CountVectorizer", "TfidfVectorizer", "HashingVectorizer"], {"texts": data.texts}),
+    **_each(["DictVectorizer", "FeatureHasher"], {"records": data.records}),
+    **_each(["LabelBinarizer", "LabelEncoder"], {"labels": data.labels}),
+    **_each(
+        ["OneHotEncoder", "OrdinalEncoder", "TargetEncoder"],
+        {"strings": data.words, "ordinary": data.codes, "large": data.codes_large, "missing": data.codes_missing},
+    ),
     "KernelCenterer": {"ordinary": data.gram, "large": data.gram_large},
     "CategoricalNB": {"ordinary": data.codes},
     "IsotonicRegression": {"ordinary": data.line},
@@ -129,11 +134,8 @@ def _small_forest(**given: Any) -> Any:
     return ensemble.RandomForestClassifier(6, max_depth=5, random_state=0, **given)
 
 
-_PAIRS = [("a", lambda: _scaled(_logistic())), ("b", lambda: _small_forest())]
-
-
 def _classifiers() -> Any:
-    return [(name, make()) for name, make in _PAIRS]
+    return [("a", _scaled(_logistic())), ("b", _small_forest())]
 
 
 def _regressors() -> Any:
@@ -173,12 +175,13 @@ MADE: dict[str, Callable[..., Any]] = {
     "GridSearchCV": _by_variant(
         lambda: model_selection.GridSearchCV(
             pipeline.make_pipeline(impute.SimpleImputer(), preprocessing.StandardScaler(), _logistic()),
-            {"logisticregression__C": [0.1, 1.0]}, cv=2,
+            {"logisticregression__C": [0.1, 1.0]},
+            cv=2,
         ),
         lambda: model_selection.GridSearchCV(
             pipeline.make_pipeline(_prepared(), _small_forest()), {"randomforestclassifier__max_depth": [3, 5]}, cv=2
         ),
-    ),  # fmt: skip
+    ),
     "HistGradientBoostingClassifier": lambda: ensemble.HistGradientBoostingClassifier(max_iter=8, random_state=0),
     "HistGradientBoostingRegressor": lambda: ensemble.HistGradientBoostingRegressor(max_iter=8, random_state=0),
     "KBinsDiscretizer": lambda: preprocessing.KBinsDiscretizer(
@@ -203,8 +206,11 @@ MADE: dict[str, Callable[..., Any]] = {
     "QuantileTransformer": lambda: preprocessing.QuantileTransformer(n_quantiles=50, random_state=0),
     "RandomizedSearchCV": lambda: model_selection.RandomizedSearchCV(
         pipeline.make_pipeline(impute.SimpleImputer(), preprocessing.StandardScaler(), _logistic()),
-        {"logisticregression__C": [0.1, 1.0]}, n_iter=2, cv=2, random_state=0,
-    ),  # fmt: skip
+        {"logisticregression__C": [0.1, 1.0]},
+        n_iter=2,
+        cv=2,
+        random_state=0,
+    ),
     "RFE": lambda: feature_selection.RFE(_scaled_tree(), n_features_to_select=3),
     "RFECV": lambda: feature_selection.RFECV(_scaled_tree(), cv=2),
     "RadiusNeighborsClassifier": lambda: neighbors.RadiusNeighborsClassifier(1e9, weights="distance"),
@@ -220,9 +226,7 @@ MADE: dict[str, Callable[..., Any]] = {
     "SequentialFeatureSelector": lambda: feature_selection.SequentialFeatureSelector(
         _scaled_tree(), n_features_to_select=3, cv=2
     ),
-    "SimpleImputer": lambda variant: impute.SimpleImputer(strategy="most_frequent", missing_values=None)
-    if variant == "strings"
-    else impute.SimpleImputer(add_indicator=True),
+    "SimpleImputer": lambda: impute.SimpleImputer(add_indicator=True),
     "SparseCoder": lambda: decomposition.SparseCoder(np.eye(5)[:4]),
     "SparseRandomProjection": lambda: random_projection.SparseRandomProjection(3, random_state=0),
     "StackingClassifier": lambda: ensemble.StackingClassifier(_classifiers(), cv=3),

@@ -46,6 +46,7 @@ class Seen:
     outside: int = 0  # rows outside the domain
     said: str = ""
     flips: int = 0
+    answered: bool = False  # some row of an answer was compared
 
 
 @dataclass
@@ -57,7 +58,9 @@ class Certified:
 
     @property
     def verdict(self) -> Word:
-        """The worst verdict; `not-covered` where no row was compared."""
+        """The worst verdict; `not-covered` where no row of an answer was compared."""
+        if not any(seen.answered for seen in self.groups) and not self.drifted:
+            return "not-covered"
         found = [_WORDS.index(seen.verdict) for seen in self.groups if seen.verdict != "not-covered"]
         return _WORDS[max(found)] if found else "not-covered"
 
@@ -118,8 +121,12 @@ def _group(
     outside: Outside | None,
 ) -> None:
     X = plain.decode(group.layout, group.inputs)
-    if group.kind == "column-order" and isinstance(X, dict):
-        return  # without pandas: the columns of a dict have no order
+    if group.kind == "column-order" and isinstance(X, dict):  # without pandas: the columns of a dict have no order
+        for answer in group.answers:
+            if answer.method in found:
+                missing = Seen(group.id, group.kind, "not-covered", group.rows, said="pandas is not installed")
+                found[answer.method].groups.append(missing)
+        return
     scales = dict(clean)
     for answer in group.answers:
         scale_of(answer.columns, answer.method, scales)
@@ -170,6 +177,8 @@ def _one(program: Any, group: Group, answer: Answer, X: Any, scales: Scales, gon
         return seen("not-covered", f"{_OPTIONAL[answer.layout]} is not installed")
     try:
         table = tables.encode(value, answer.method)
+        if answer.labels and _label_kinds(table) != _label_kinds(answer):
+            return seen("drifted", "labels of another dtype")
         result = compare(answer, table, group.rows, scales, None, answer.knife_edge)
     except (Unsupported, CaseError) as error:
         return seen("drifted", f"an answer of another form: {error}"[:200])
@@ -177,18 +186,30 @@ def _one(program: Any, group: Group, answer: Answer, X: Any, scales: Scales, gon
 
 
 def _judged(result: Comparison, answer: Answer, group: Group, gone: set[int], seen: Callable[..., Seen]) -> Seen:
+    compared = set(range(group.rows)) - set(answer.knife_edge) - gone
     if result.identical:
-        return seen("identical")
+        return seen("identical", answered=group.rows > len(gone))
     if result.whole:
         return seen("drifted", f"{result.whole}: {result.expected} expected, got {result.got}"[:200])
     beyond = set(np.flatnonzero(result.ratio > 1).tolist()) - gone
     knife = beyond & set(answer.knife_edge)
     beyond -= knife
+    if not beyond and not compared and group.rows:
+        return seen("not-covered", "every row is on a knife edge", knife_edge=len(knife))
     if not beyond:
-        return seen("equivalent", knife_edge=len(knife))
+        return seen("equivalent", knife_edge=len(knife), answered=bool(compared))
     said = result.distance or f"{result.expected} expected, got {result.got}"
     flips = len(beyond) if answer.labels else 0
     return seen("drifted", said[:200], beyond=_first(sorted(beyond)), knife_edge=len(knife), flips=flips)
+
+
+def _label_kinds(answer: Any) -> list[str]:
+    """Kinds of label: a dtype of numbers, bytes or texts. How wide texts are stored depends on which come."""
+    texts = [str(column.parameters.get("amber.dtype", "")) for column in answer.columns]
+    return [
+        f"{column.datatype} {'bytes' if text.startswith('|S') else ''}"
+        for column, text in zip(answer.columns, texts, strict=True)
+    ]
 
 
 def _has(library: str) -> bool:

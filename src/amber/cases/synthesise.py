@@ -11,7 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from amber.cases.anatomy import attribute, inner_transformers, is_pipeline, passes_on, predictors_in, trees_in, walk
+from amber.cases.anatomy import (
+    attribute,
+    boosted_in,
+    inner_transformers,
+    is_pipeline,
+    passes_on,
+    predictors_in,
+    trees_in,
+    walk,
+)
+from amber.cases.flat import flat_trees
 
 ROWS = 64
 MAX_WIDTH = 200_000
@@ -247,6 +257,9 @@ def _from_trees(part: Any) -> list[Column]:
         for predictor in predictors_in(one):
             nodes = predictor.nodes[predictor.nodes["is_leaf"] == 0]
             pairs.append((nodes["feature_idx"], nodes["num_threshold"]))
+        if boosted_in(one) is not None:
+            pairs += [(flat.feature[inner], flat.threshold[inner])
+                      for flat in flat_trees(one) for inner in [flat.feature >= 0]]  # fmt: skip
         for features, thresholds in pairs:
             keep = (features < wide) & np.isfinite(thresholds)
             np.minimum.at(low, features[keep], thresholds[keep])

@@ -425,10 +425,8 @@ class _Unsayable(Exception):  # noqa: N818 - a signal inside this module
 
 def _asker(plain: _Plain, plan: Plan, domain: Domain, sessions: Any) -> Callable[[Any], tuple[Arrays, Arrays]]:
     """Return what answers a request by the program: inputs of the plain graph, and what the program's gives."""
-    import numpy as np
-
     from amber.programs.feeds import Feeder
-    from amber.programs.program import in_blocks
+    from amber.programs.program import in_blocks, unsaid
     from amber.programs.requests import refusal, rows_of
 
     feeder = Feeder(plan, domain.rules)
@@ -444,8 +442,9 @@ def _asker(plain: _Plain, plan: Plan, domain: Domain, sessions: Any) -> Callable
 
     def ask(X: Any) -> tuple[Arrays, Arrays]:
         rows = rows_of(X, plan.request, used)
-        feeds = {name: value for name, value in feeder.feed(rows).items() if name in inputs}
-        feeds |= {"dtype": np.zeros(1, np.int64)} if "dtype" in inputs else {}
+        fed = feeder.feed(rows)
+        fed.pop("dtype", None)  # the plain graph takes all rows as float64
+        feeds = {name: fed[name] if name in fed else unsaid(name, fed) for name in inputs}
         given = _given(plain, feeds, rows.pick)
         arrays = run(feeds) if rows.count <= plan.block else in_blocks(run, feeds, rows.count, plan.block)
         answered = dict(zip(plain.outputs, arrays, strict=True))

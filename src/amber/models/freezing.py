@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from amber.adapters.build import leaf
-from amber.errors import AmberError, FreezeError, Problem
-from amber.models.program import checked
+from amber.errors import FormatError, FreezeError, Problem
+from amber.models.program import outside_of
 from amber.models.requests import Facts, facts_of
 from amber.policy import Policy
 from amber.tree.evidence import Evidence
@@ -180,13 +180,22 @@ def _output(method: str, parts: list[Part], facts: Facts, refused: str) -> Outpu
 
 
 def _certified(graph: bytes, plan: Plan, evidence: Evidence, precision: Precision, policy: Policy) -> FrozenProgram:
+    from amber.programs.graph_check import check_graph
     from amber.programs.plan import Domain
+    from amber.programs.plan_check import check_plan
+    from amber.programs.session import Sessions
 
-    sessions = checked(graph, plan, policy)
+    plan = msgspec.json.decode(msgspec.json.encode(plan), type=type(plan))  # as a reader will have it
+    known = check_graph(graph, policy.limits)
+    sessions = Sessions(graph, limits=policy.limits)
     found = _ask(plan, sessions, evidence, precision, [])
     rules, covered = _narrowed(plan, sessions, evidence, precision, found)
     if rules:
-        found = _ask(plan, sessions, evidence, precision, rules)
+        narrowed = _ask(plan, sessions, evidence, precision, rules)
+        if _fit(narrowed) > _fit(found):
+            found = narrowed
+        else:  # no method is won, and those that answer everywhere would lose rows
+            rules, covered = [], 1.0
     dropped = {each.method: _why(each) for each in found if each.verdict in ("drifted", "not-covered")}
     kept = [each for each in found if each.method not in dropped]
     if all(each.method == INVERSE for each in kept):
@@ -199,7 +208,16 @@ def _certified(graph: bytes, plan: Plan, evidence: Evidence, precision: Precisio
     plan = msgspec.structs.replace(plan, outputs=outputs, absent=dict(sorted({**plan.absent, **dropped}.items())))
     domain = Domain(rules=rules, covered=repr(covered))
     batching = {output.method: _batching(plan, sessions, evidence, output.method) for output in outputs}
-    return FrozenProgram(NAMES[precision], precision, graph, plan, domain, kept, dropped, batching)
+    made = FrozenProgram(NAMES[precision], precision, graph, plan, domain, kept, dropped, batching)
+    try:
+        check_plan(plan, domain, made.certificate(), known, policy.limits)
+    except FormatError as error:
+        raise FreezeError("program-impossible", f"the plan of this model breaks a rule: {error}") from error
+    return made
+
+
+def _fit(found: list[Certified]) -> int:
+    return sum(each.verdict in ("identical", "equivalent") for each in found)
 
 
 def _ask(plan: Plan, sessions: Any, evidence: Evidence, precision: Precision, rules: list[Rule]) -> list[Certified]:
@@ -207,32 +225,8 @@ def _ask(plan: Plan, sessions: Any, evidence: Evidence, precision: Precision, ru
     from amber.programs.program import Program
 
     methods = [output.method for output in plan.outputs]
-    outside = _outside(plan, rules) if rules else None
+    outside = outside_of(plan, rules) if rules else None
     return certify(Program(plan, sessions), evidence, methods, single=precision == "float32", outside=outside)
-
-
-def _outside(plan: Plan, rules: list[Rule]) -> Callable[[Any], list[int]]:
-    """Return what gives the rows of a request that break a rule of the domain."""
-    from amber.cases import rows as tables
-    from amber.programs.feeds import Feeder
-    from amber.programs.requests import rows_of
-
-    feeder = Feeder(msgspec.structs.replace(plan, rules=[]), rules)
-    request = msgspec.structs.replace(plan.request, order="any", extra=True, partial=True, empty=True)
-
-    def outside(X: Any) -> list[int]:
-        found = []
-        for row in range(tables.count(X)):
-            try:
-                feeder.feed(rows_of(tables.take(X, [row]), request, frozenset()))
-            except AmberError as error:
-                if error.code == "outside-domain":
-                    found.append(row)
-            except Exception:  # noqa: S112 - a row that is no request at all is inside no rule's reach
-                continue
-        return found
-
-    return outside
 
 
 def _narrowed(
@@ -249,7 +243,7 @@ def _narrowed(
     decoded = {group.id: tables.decode(group.layout, group.inputs) for group in evidence.groups}
     rules: list[Rule] = []
     for rule in candidates(plan, evidence, decoded, worst):
-        outside = _outside(plan, [*rules, rule])
+        outside = outside_of(plan, [*rules, rule])
         left = {
             (group, row)
             for group in {group for group, _ in worst}
@@ -263,7 +257,7 @@ def _narrowed(
     if not rules:
         return [], 1.0
     clean = [group for group in evidence.groups if group.kind in CLEAN_KINDS]
-    outside = _outside(plan, rules)
+    outside = outside_of(plan, rules)
     gone = sum(len(outside(decoded[group.id])) for group in clean)
     covered = 1 - gone / max(sum(group.rows for group in clean), 1)
     return (rules, covered) if covered >= COVERED else ([], 1.0)

@@ -6,17 +6,18 @@ runtime is another than the certificate's, the recorded cases are replayed throu
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from amber.errors import AuditError, CaseError, FormatError, UsageError, shown
+from amber.errors import AmberError, AuditError, CaseError, FormatError, UsageError, shown
 from amber.models.libraries import needed
 from amber.policy import Policy
 
 if TYPE_CHECKING:
     from amber.archive.manifest import Manifest, ProgramInfo
-    from amber.programs.plan import Domain, Plan
+    from amber.programs.plan import Domain, Plan, Rule
     from amber.programs.program import Program
 
 Replay = Literal["auto", "always", "never"]
@@ -151,7 +152,12 @@ def confirm(made: Program, manifest: Manifest, members: Any, rules: Policy) -> N
         raise CaseError(
             "no-cases", "the program cannot be checked here: the artifact has no cases", where=manifest.name
         )
-    found = certify(made, evidence, made.methods, single=made.plan.precision == "float32")
+    outside = outside_of(made.plan, made.domain) if made.domain else None
+    single = made.plan.precision == "float32"
+    found = certify(made.undomained(), evidence, made.methods, single=single, outside=outside)
+    for each in found:
+        if each.verdict == "not-covered" and not any("not installed" in seen.said for seen in each.groups):
+            raise CaseError("no-cases", f"no case of {each.method} can be compared here", where=manifest.name)
     worse = [each for each in found if each.verdict == "drifted"]
     if worse:
         first = worse[0].drifted[0]
@@ -161,3 +167,27 @@ def confirm(made: Program, manifest: Manifest, members: Any, rules: Policy) -> N
             where=manifest.name,
             hint="use the onnxruntime it was certified with, or freeze the artifact again here",
         )
+
+
+def outside_of(plan: Plan, rules: Sequence[Rule]) -> Callable[[Any], list[int]]:
+    """Return what gives the rows of a request that break a rule of the domain."""
+    from amber.cases import rows as tables
+    from amber.programs.feeds import Feeder
+    from amber.programs.requests import rows_of
+
+    feeder = Feeder(msgspec.structs.replace(plan, rules=[]), rules)
+    request = msgspec.structs.replace(plan.request, order="any", extra=True, partial=True, empty=True)
+
+    def outside(X: Any) -> list[int]:
+        found = []
+        for row in range(tables.count(X)):
+            try:
+                feeder.feed(rows_of(tables.take(X, [row]), request, frozenset()))
+            except AmberError as error:
+                if error.code == "outside-domain":
+                    found.append(row)
+            except Exception:  # noqa: S112 - a row that is no request at all is inside no rule's reach
+                continue
+        return found
+
+    return outside

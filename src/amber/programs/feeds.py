@@ -120,6 +120,13 @@ class Feeder:
                 value = float(feeds["numbers"][row, odd[0]])
                 where = label(self.plan.request, self.columns[odd[0]])
                 return refusal(f"row {row + start}, {where}: {value}; the model refuses it")
+        data = next((name for name in feeds if name.endswith(".data")), None)
+        if data is not None:
+            stem = data.removesuffix(".data")
+            odd = np.flatnonzero((feeds[f"{stem}.row"] == row) & ~np.isfinite(feeds[data]))
+            if len(odd):
+                where = f"column {int(feeds[f'{stem}.column'][odd[0]])}"
+                return refusal(f"row {row + start}, {where}: {float(feeds[data][odd[0]])}; the model refuses it")
         return refusal(f"row {row + start}: a step of the model refuses what comes out of the steps before it")
 
     def feed(self, rows: Rows) -> Feeds:
@@ -139,7 +146,8 @@ class Feeder:
             feeds[f"{name}.column"], feeds[f"{name}.row"] = np.asarray(columns, np.int64), np.asarray(row, np.int64)
         if rows.entries is not None:
             self.sparse(rows.entries, feeds)
-        feeds["rows"] = np.array([rows.count], np.int64)
+        if self.texts or rows.entries is not None or not feeds:
+            feeds["rows"] = np.array([rows.count], np.int64)
         return feeds | dtype_of(rows)
 
     def numbers(self, rows: Rows) -> Any:

@@ -143,8 +143,8 @@ class Output(Strict):
     """One method: the graph's outputs and the form the original answers in.
 
     `layout` as in recorded cases: `array`, `arrays` (a list of them), `tuple`, `csr`, `frame`. `dtypes`: of each part.
-    `columns`: labels of a frame. `narrow`: float32 rows get float32 answers; `whole`: rows of
-    integers get answers of their dtype; `none`: the dtype of the answer to no rows, where it is another. `entries`: the outputs are the entries
+    `columns`: labels of a frame. `narrow`: float32 rows get float32 answers; `whole`: rows of integers get answers of
+    their dtype; `none`: the dtype of the answer to no rows, where it is another. `entries`: the outputs are the entries
     (value, column, row) of a table with that many columns. `refused`: the output that is true for rows an inner step
     refuses, bool [N]; empty where none does. `follows`: a request that is not sparse gets an answer that is not.
     """

@@ -96,7 +96,7 @@ def _request(plan: Plan, limits: Limits) -> None:
     _need(bool(plan.records) == (request.form == "records"), "records, or none, against the form", "records")
     for records in plan.records:
         _scalars(records.names, "records.names")
-    inputs = [each.input for each in (*plan.texts, *plan.records)]
+    inputs = [*(each.input for each in plan.texts), *(each.input for each in plan.records)]
     _need(_distinct(inputs) and "sparse" not in inputs, "two inputs of one name", "texts.input")
 
 
@@ -142,7 +142,7 @@ def _output(output: Output, limits: Limits) -> None:
     parts = 3 if output.entries else len(output.dtypes) if output.layout in ("arrays", "tuple") else 1
     _need(len(output.outputs) == parts, f"{len(output.outputs)} outputs of {parts}", where)
     _need(bool(output.dtypes), "no dtype", where)
-    for text in output.dtypes:
+    for text in (*output.dtypes, *([output.none] if output.none else [])):
         known = _NUMBER.fullmatch(text) or (output.labels and _TEXT.fullmatch(text))
         _need(bool(known), f"the dtype {text[:50]!r}", where)
     if output.layout == "frame":
@@ -196,7 +196,7 @@ def _inputs(plan: Plan) -> tuple[dict[str, tuple[str, int]], dict[str, int]]:
     """Return dtype and axes of what is fed, and the columns of tables."""
     inputs = {"rows": ("int64", 1), "dtype": ("int64", 1)}
     widths: dict[str, int] = {}
-    entries = [each.input for each in (*plan.texts, *plan.records)]
+    entries = [*(each.input for each in plan.texts), *(each.input for each in plan.records)]
     if plan.request.form == "sparse":
         entries.append("sparse")
     for name in entries:

@@ -73,6 +73,10 @@ class Program:
             made = self._asked[name] = self._method(name)
         return made
 
+    def undomained(self) -> Program:
+        """Return the program without its domain: it answers whatever the original does not refuse."""
+        return Program(self.plan, self._sessions, name=self.name, version=self.version)
+
     def __reduce__(self) -> Any:
         raise TypeError("a program is not pickled: open its artifact with amber.program where it is wanted")
 
@@ -152,7 +156,7 @@ class Program:
         def run(feeds: Feeds, start: int = 0) -> list[Any]:
             feeds = beside | feeds
             if feeds.keys() != inputs:
-                feeds = {name: feeds[name] if name in feeds else _beside(name, feeds) for name in inputs}
+                feeds = {name: feeds[name] if name in feeds else unsaid(name, feeds) for name in inputs}
             try:
                 arrays: list[Any] = raw(names, feeds)
             except Exception as error:  # onnxruntime's own errors have no common class
@@ -166,9 +170,11 @@ class Program:
         return run
 
 
-def _beside(name: str, feeds: Feeds) -> Any:
+def unsaid(name: str, feeds: Feeds) -> Any:
     """Return an input that says something of the whole request, where the request did not say it itself."""
-    return np.array([len(next(iter(feeds.values())))] if name == "rows" else [0], np.int64)
+    if name != "rows":
+        return np.zeros(1, np.int64)
+    return np.array([next(len(value) for known, value in feeds.items() if known != "dtype")], np.int64)
 
 
 def _answered(answerer: Callable[[Sequence[Any], Rows], Any], arrays: Sequence[Any], rows: Rows) -> Any:

@@ -69,7 +69,7 @@ def rows_of(value: Any, request: Request, needed: frozenset[int]) -> Rows:
     elif request.form in ("texts", "records"):
         found = _items(value)
     else:
-        found = _array(value, request)
+        found = _array(value, request, needed)
     if not found.count and not request.empty:
         raise refusal("no rows: the model refuses an empty table")
     return found
@@ -203,7 +203,7 @@ def _items(value: Any) -> Rows:
     return Rows(len(items), lambda column: items)
 
 
-def _array(value: Any, request: Request) -> Rows:
+def _array(value: Any, request: Request, needed: frozenset[int]) -> Rows:
     if hasattr(value, "iloc"):  # a series
         value = value.to_numpy()
     if not request.arrays:
@@ -224,7 +224,10 @@ def _array(value: Any, request: Request) -> Rows:
     if request.partial and request.names is None and array.shape[1] < request.width and array.dtype.kind in "fiub":
         lacking = np.full((len(array), request.width - array.shape[1]), np.nan, np.float32)  # at the end
         array = np.concatenate([array, lacking], axis=1)
-    if array.shape[1] != request.width:
+    if array.shape[1] > request.width and request.extra:
+        array = array[:, : request.width]
+    fewer = request.partial and max(needed, default=-1) < array.shape[1] < request.width
+    if array.shape[1] != request.width and not fewer:
         raise refusal(f"{array.shape[1]} columns, the model takes {request.width}")
     if request.form == "sparse":
         return _entries(array)

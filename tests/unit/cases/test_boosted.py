@@ -26,6 +26,7 @@ from amber.archive.write import write_artifact  # noqa: E402
 from amber.cases.anatomy import boosted_in, call_cost, chain_of, decides_exactly, walk  # noqa: E402
 from amber.cases.coverage import touched  # noqa: E402
 from amber.cases.flat import flat_trees  # noqa: E402
+from amber.cases.synthesise import synthesised  # noqa: E402
 from amber.cases.thresholds import leaves, threshold_rows  # noqa: E402
 from amber.errors import AuditError  # noqa: E402
 from amber.limits import DEFAULT  # noqa: E402
@@ -212,3 +213,13 @@ def test_scaled_boosters_have_rows_at_their_thresholds() -> None:
     rows = threshold_rows(chain_of(model), np.nan_to_num(X))
     assert rows is not None
     assert len(rows) > 20
+
+
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm"])
+def test_without_a_sample_rows_are_drawn_where_the_thresholds_are(name: str) -> None:
+    make = xgboost.XGBClassifier(**SMALL) if name == "xgboost" else lightgbm.LGBMClassifier(**LIGHT)
+    model = make.fit(1000 * X + 50_000, Y)
+    drawn = synthesised(model, lambda _: True)
+    used = {int(f) for tree in flat_trees(model) for f in tree.feature if f >= 0}
+    assert used
+    assert all(45_000 < np.nanmedian(drawn[:, f]) < 65_000 for f in used)

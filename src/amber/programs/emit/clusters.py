@@ -38,9 +38,7 @@ def k_means(e: View, X: Value, c: Context) -> Methods:
 
     def predict() -> Answer:
         rows = finite(X, c)
-        if c.keeps_single(X) and np.asarray(e["cluster_centers_"]).dtype == np.float64:
-            first = c.graph.column(c.matrix(rows).tensor, 0)
-            c.refuse(first.equal(first) & c.came_as(plans.SINGLE), wide=False)  # its kernel wants one dtype
+        refuse_single(e, X, c)
         return Labels(nearest(c, by_products(c, rows, centres)), (np.arange(len(centres), dtype=np.int32),))
 
     return {"predict": predict, "transform": functools.partial(distances_to, X, c, centres)}
@@ -51,12 +49,20 @@ def distances_to(X: Value, c: Context, centres: Array) -> Answer:
     return Matrix(c.graph.op("Sqrt", squared_gemm(c, finite(X, c), centres)), len(centres))
 
 
+def refuse_single(e: View, X: Value, c: Context) -> None:
+    """Refuse float32 rows where the centres are float64: the original's kernel wants one dtype."""
+    if c.keeps_single(X) and np.asarray(e["cluster_centers_"]).dtype == np.float64:
+        first = c.graph.column(c.matrix(X).tensor, 0)
+        c.refuse(first.equal(first) & c.came_as(plans.SINGLE), wide=False)
+
+
 @emits("sklearn.cluster.BisectingKMeans")
 def bisecting_k_means(e: View, X: Value, c: Context) -> Methods:
     """Down a tree of clusters, each time to the nearer of two centres."""
     centres = floats(e["cluster_centers_"])
 
     def predict() -> Answer:
+        refuse_single(e, X, c)
         index = _descended(e, e["_bisecting_tree"], finite(X, c), c)
         if not isinstance(index, Tensor):  # one cluster
             rows = c.product(finite(X, c), np.zeros((centres.shape[1], 1)))

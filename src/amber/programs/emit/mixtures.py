@@ -94,7 +94,7 @@ def _in_dtype(shifted: Tensor, log_prob: Tensor, features: int, rows: Matrix, c:
     """
     g, python = c.graph, c.since("scikit-learn", (1, 8))  # before, the logarithm was of that dtype, too
     shift = features * (_LOG if python else float(np.float32(_LOG)))
-    rounded = (log_prob.cast("float32") + np.float32(shift)).cast("float64")
+    rounded = (log_prob.cast("float32") + shift).cast("float64")
     found = g.where(c.came_as(plans.SINGLE), rounded, shifted)
     if rows.source is None:
         return found

@@ -181,7 +181,7 @@ def chain(e: View, X: Value, c: Context) -> Methods:
 
     @functools.cache
     def seen() -> list[Matrix]:
-        tables = [x]
+        tables = [Matrix(x.tensor, x.width)]  # beside answers in float64 no row stays float32
         for place, each in enumerate(inner[:-1]):
             answer = g.expand(as_number(each, link, tables[-1], c))
             tables.append(Matrix(g.concat([tables[-1].tensor, answer]), x.width + place + 1))

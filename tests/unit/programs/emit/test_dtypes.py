@@ -18,8 +18,10 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomTreesEmbedding
 from sklearn.feature_selection import RFE, SelectKBest, VarianceThreshold
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
+from sklearn.multiclass import OutputCodeClassifier
+from sklearn.multioutput import RegressorChain
 from sklearn.neighbors import KNeighborsTransformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -51,7 +53,8 @@ def test_a_scaler_writes_into_float32_rows(scaler: Any) -> None:
     expected, run = model.transform(SINGLE), Run(model, X)
     assert expected.dtype == np.float32
     assert np.array_equal(run.ask("transform", SINGLE).astype(np.float32), expected)
-    assert not np.array_equal(run.ask("transform", SINGLE.astype(float)).astype(np.float32), expected)
+    if not isinstance(model, MaxAbsScaler):  # one step: rounded where it is, or afterwards
+        assert not np.array_equal(run.ask("transform", SINGLE.astype(float)).astype(np.float32), expected)
     back = run.ask("inverse_transform", expected).astype(np.float32)
     assert np.array_equal(back, model.inverse_transform(expected))
 
@@ -74,7 +77,7 @@ def test_k_means_refuses_rows_of_another_dtype_than_its_centres() -> None:
     assert run.ask("transform", SINGLE).shape == (80, 3)
 
 
-@pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("kind", ["full", "tied", "diag"])
 def test_a_mixture_cuts_the_sums_of_integer_rows(kind: str) -> None:
     model = GaussianMixture(2, covariance_type=kind, random_state=0).fit(X[:, 1:])
     rows = X[:, 1:]
@@ -116,6 +119,18 @@ def test_a_model_that_reads_no_column_still_counts_rows(tmp_path: Path) -> None:
     assert frozen(model, X, tmp_path).predict(X[:5]).tolist() == model.predict(X[:5]).tolist()
 
 
+def test_rows_are_counted_where_their_dtype_is_said_too(tmp_path: Path) -> None:
+    model = OutputCodeClassifier(make_pipeline(StandardScaler(), LogisticRegression()), random_state=0).fit(X, Y)
+    program = frozen(model, X, tmp_path)
+    for rows in (X[:9], SINGLE[:9]):
+        assert program.predict(rows).tolist() == model.predict(rows).tolist()
+
+
+def test_a_chain_makes_float64_of_all_rows() -> None:
+    model = RegressorChain(make_pipeline(StandardScaler(), Ridge())).fit(X, X[:, 1:3] ** 2)
+    assert wrong(compare(model, X, rows=[X, SINGLE])) == {}
+
+
 def test_numbers_of_a_frame_are_float32_where_texts_stand_beside_them(tmp_path: Path) -> None:
     frame = pd.DataFrame({"time": X[:, 0], "size": X[:, 1], "town": np.where(Y > 0, "Rome", "Oslo")})
     model = ColumnTransformer([("n", StandardScaler(), ["time", "size"]), ("t", OneHotEncoder(), ["town"])]).fit(frame)
@@ -137,3 +152,4 @@ def test_codes_of_labels_are_turned_back(tmp_path: Path) -> None:
     model = LabelEncoder().fit(labels)
     program = frozen(model, labels, tmp_path)
     assert program.inverse_transform(np.array([2, 0])).tolist() == ["c", "a"]
+    assert program.transform(labels[:0]).dtype == model.transform(labels[:0]).dtype
