@@ -180,7 +180,6 @@ class _Plain:
         self.columns = self._columns()
         if self.columns:
             self._look_up()
-        self._ordinary()
         self._shapes()
         self.inputs = [each.name for each in self.model.graph.input]
         self.outputs = [each.name for each in self.model.graph.output]
@@ -234,18 +233,6 @@ class _Plain:
         graph.node.extend([*first, *nodes])
         if all(each.domain != _ML for each in self.model.opset_import):
             self.model.opset_import.append(helper.make_opsetid(_ML, _LOOKUP))
-
-    def _ordinary(self) -> None:
-        """Take rows as float64: what a plain graph is fed does not say in which dtype it came."""
-        import numpy as np
-        from onnx import numpy_helper
-
-        graph = self.model.graph
-        if any(each.name == "dtype" for each in graph.input):
-            kept = [each for each in graph.input if each.name != "dtype"]
-            del graph.input[:]
-            graph.input.extend(kept)
-            graph.initializer.append(numpy_helper.from_array(np.zeros(1, np.int64), "dtype"))
 
     def _shapes(self) -> None:
         """Declare what a program leaves to its plan and ONNX wants of every graph: how wide inputs and outputs are."""

@@ -25,7 +25,7 @@ from amber.tree.nodes import Tree
 if TYPE_CHECKING:
     from amber.cases.certify import Certified
     from amber.programs.emit import Emitted, Part
-    from amber.programs.plan import Domain, Labels, Output, Plan, Rule
+    from amber.programs.plan import Domain, Labels, Output, Plan, Rule, Variant
 
 Precision = Literal["float64", "float32"]
 NAMES: dict[str, str] = {"float64": "onnx", "float32": "onnx-float32"}
@@ -135,7 +135,8 @@ def _plan(emitted: Emitted, facts: Facts, precision: Precision, source: str) -> 
 
     outputs, absent = [], dict(emitted.absent)
     for method, parts in sorted(emitted.methods.items()):
-        made = _output(method, parts, facts, emitted.refused.get(method, ""))
+        refused, variants = emitted.refused.get(method, ""), emitted.variants.get(method, [])
+        made = _output(method, parts, facts, refused, variants)
         if isinstance(made, str):
             absent[method] = made
         else:
@@ -152,7 +153,7 @@ def _plan(emitted: Emitted, facts: Facts, precision: Precision, source: str) -> 
     )  # fmt: skip
 
 
-def _output(method: str, parts: list[Part], facts: Facts, refused: str) -> Output | str:
+def _output(method: str, parts: list[Part], facts: Facts, refused: str, variants: list[Variant]) -> Output | str:
     """Return the form of one method's answers, taken from the recorded one; a str says why there is none."""
     from amber.programs import plan as plans
     from amber.programs.answers import labels_of
@@ -172,7 +173,7 @@ def _output(method: str, parts: list[Part], facts: Facts, refused: str) -> Outpu
     return plans.Output(
         method=method, outputs=[part.name for part in parts], layout=form.layout,  # type: ignore[arg-type]
         dtypes=dtypes, labels=labels, columns=form.columns, sparse=form.sparse, narrow=form.narrow, whole=form.whole,
-        none=form.none, entries=parts[0].entries, refused=refused, follows=form.follows,
+        none=form.none, entries=parts[0].entries, refused=refused, variants=variants, follows=form.follows,
     )  # fmt: skip
 
 

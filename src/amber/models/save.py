@@ -123,6 +123,7 @@ def save(
     from amber.archive.assemble import assemble
     from amber.archive.write import check_target, write_artifact
     from amber.cases.record import record
+
     about = About(name, version, metrics, metadata, licence, created)
     rules = policy or Policy()
     clock = Clock()

@@ -148,7 +148,7 @@ class Feeder:
             self.sparse(rows.entries, feeds)
         if self.texts or rows.entries is not None or not feeds:
             feeds["rows"] = np.array([rows.count], np.int64)
-        return feeds | dtype_of(rows)
+        return feeds
 
     def numbers(self, rows: Rows) -> Any:
         """Return the float matrix [N, columns]."""
@@ -192,10 +192,9 @@ class Feeder:
         feeds["sparse.row"] = np.asarray(entries[2], np.int64)
 
 
-def dtype_of(rows: Rows) -> Feeds:
-    """Return the input that says in which dtype a request came, where a model answers float64 otherwise."""
-    code = plans.SINGLE if rows.narrow or rows.single else plans.INTEGERS if rows.integers else 0
-    return {"dtype": np.array([code], np.int64)} if code else {}
+def dtype_of(rows: Rows) -> str:
+    """Return the dtype a request came in, as variants have it; empty for any other."""
+    return "float32" if rows.narrow or rows.single else "integers" if rows.integers else ""
 
 
 def _places(rule: Rule, place: dict[int, int]) -> list[int]:

@@ -13,7 +13,7 @@ import msgspec
 VERSION = 1
 # Codes of a category column that are no position in its list of values.
 NAN, UNSEEN, NONE, NA = -1, -2, -3, -4
-# What the input `dtype` says of a request; 0 is anything else.
+# The dtype of a request, where a method is emitted once more for it; 0 is any other.
 SINGLE, INTEGERS = 1, 2
 SHIFT = 4  # a code plus this is its row in a table of the graph
 
@@ -139,6 +139,17 @@ class Labels(Strict):
     values: list[Category]
 
 
+class Variant(Strict):
+    """The outputs of a method for rows of another dtype, in which the original computes: float32, or integers.
+
+    `refused` as in `Output`.
+    """
+
+    rows: Literal["float32", "integers"]
+    outputs: list[str]
+    refused: str = ""
+
+
 class Output(Strict):
     """One method: the graph's outputs and the form the original answers in.
 
@@ -162,6 +173,7 @@ class Output(Strict):
     entries: int = 0
     refused: str = ""
     follows: bool = False
+    variants: list[Variant] = []
 
 
 class Plan(Strict):

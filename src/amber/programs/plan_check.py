@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from amber.errors import FormatError
@@ -184,6 +185,12 @@ def _interface(plan: Plan, graph: Checked) -> None:
             if name not in graph.outputs:
                 raise FormatError("program-interface", f"{output.method}: no such output of the graph", where=name)
         _given(output, graph)
+        for variant in output.variants:
+            if absent := {*variant.outputs, *filter(None, [variant.refused])} - set(graph.outputs):
+                where = min(absent)
+                raise FormatError("program-interface", f"{output.method}: no such output of the graph", where=where)
+            _need(len(variant.outputs) == len(output.outputs), "another number of outputs", output.method)
+            _given(msgspec.structs.replace(output, outputs=variant.outputs, refused=variant.refused), graph)
     # outputs of methods that were dropped may stay in a graph
     check_interface(graph, inputs, list(graph.outputs))
     for name, width in widths.items():
@@ -194,7 +201,7 @@ def _interface(plan: Plan, graph: Checked) -> None:
 
 def _inputs(plan: Plan) -> tuple[dict[str, tuple[str, int]], dict[str, int]]:
     """Return dtype and axes of what is fed, and the columns of tables."""
-    inputs = {"rows": ("int64", 1), "dtype": ("int64", 1)}
+    inputs = {"rows": ("int64", 1)}
     widths: dict[str, int] = {}
     entries = [*(each.input for each in plan.texts), *(each.input for each in plan.records)]
     if plan.request.form == "sparse":

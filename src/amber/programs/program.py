@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 
 from amber.errors import AbsentError, AmberError, FormatError, LimitError, shown
@@ -17,7 +18,6 @@ from amber.programs.plan import Output, Plan, Rule
 from amber.programs.requests import Rows, refusal, rows_of
 
 INVERSE = "inverse_transform"
-_FLOATS = np.array([0], np.int64)  # the input `dtype` of rows in float64
 Run = Callable[..., "list[Any]"]  # inputs, and the row of the request with which they begin
 
 
@@ -104,7 +104,7 @@ class Program:
         entries = output.entries > 0  # an answer of entries says how many rows there were
         feed, direct, plain = feeder.feed, feeder.direct, answerer.plain
         # of a model that computes in the dtype that comes; no graph computes in float16
-        native = output.narrow or "dtype" in self._inputs(output)
+        native, chosen = output.narrow or bool(output.variants), self._runs(output, run)
 
         def ask(rows: Any) -> Any:
             feeds = None if entries else direct(rows)
@@ -114,7 +114,8 @@ class Program:
             if native and found.half:
                 raise refusal("float16, in which no program computes", hint="pass rows.astype('float32')")
             feeds = feed(found)
-            arrays = run(feeds) if found.count <= block else in_blocks(run, feeds, found.count, block, places)
+            asked = chosen(found)
+            arrays = asked(feeds) if found.count <= block else in_blocks(asked, feeds, found.count, block, places)
             return _answered(answerer, arrays, found)
 
         ask.__name__ = output.method
@@ -124,6 +125,7 @@ class Program:
         """Undo `transform`: the input is what that answered."""
         run, answerer, wide = self._runner(output), Answerer(output), self.plan.inverse
         block, places = self.plan.block, 2 if output.entries else -1
+        chosen = self._runs(output, run)
 
         def ask(rows: Any) -> Any:
             try:
@@ -138,11 +140,28 @@ class Program:
                 len(table), table.__getitem__, narrow=table.dtype == np.float32, index=getattr(rows, "index", None)
             )
             with np.errstate(over="ignore"):
-                feeds = {"inverse": table.astype(self.plan.precision)} | dtype_of(found)
-            arrays = run(feeds) if found.count <= block else in_blocks(run, feeds, found.count, block, places)
+                feeds = {"inverse": table.astype(self.plan.precision)}
+            asked = chosen(found)
+            arrays = asked(feeds) if found.count <= block else in_blocks(asked, feeds, found.count, block, places)
             return _answered(answerer, arrays, found)
 
         return ask
+
+    def _runs(self, output: Output, ordinary: Run) -> Callable[[Rows], Run]:
+        """Return what gives the run for the dtype that rows come in; a variant's is made when such rows come."""
+        variants = {each.rows: each for each in output.variants}
+        made: dict[str, Run] = {}
+
+        def chosen(rows: Rows) -> Run:
+            word = dtype_of(rows)
+            if word not in variants:
+                return ordinary
+            if word not in made:
+                each = variants[word]
+                made[word] = self._runner(msgspec.structs.replace(output, outputs=each.outputs, refused=each.refused))
+            return made[word]
+
+        return chosen
 
     def _inputs(self, output: Output) -> frozenset[str]:
         return frozenset(each.name for each in self._sessions.for_outputs(_names(output)).get_inputs())
@@ -151,10 +170,8 @@ class Program:
         """Return what runs the graph for one method, its inner refusals enforced."""
         checked, names, inputs = bool(output.refused), _names(output), self._inputs(output)
         raw = self._sessions.for_outputs(names).run
-        beside: Feeds = {"dtype": _FLOATS} if "dtype" in inputs else {}
 
         def run(feeds: Feeds, start: int = 0) -> list[Any]:
-            feeds = beside | feeds
             if feeds.keys() != inputs:
                 feeds = {name: feeds[name] if name in feeds else unsaid(name, feeds) for name in inputs}
             try:
@@ -225,8 +242,6 @@ def part(feeds: Feeds, start: int, stop: int) -> Feeds:
     for name, value in feeds.items():
         if name == "rows":
             cut[name] = np.array([stop - start], np.int64)
-        elif name == "dtype":
-            cut[name] = value
         elif name.endswith(".row"):
             stem = name[: -len(".row")]
             first, last = np.searchsorted(value, [start, stop])

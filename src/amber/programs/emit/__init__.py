@@ -12,7 +12,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -48,6 +48,7 @@ class Emitted:
     texts: list[plans.Text]
     rules: list[plans.Rule]
     refused: dict[str, str]  # by method: the output that says which rows an inner step refuses
+    variants: dict[str, list[plans.Variant]]  # by method: its outputs for rows of other dtypes
     inverse: int
     widest: int  # numbers that some step holds for each row
     absent: dict[str, str] = field(default_factory=dict)
@@ -89,24 +90,23 @@ def emit(
     found: dict[str, list[Part]] = {}
     absent: dict[str, str] = {}
     refused: dict[str, str] = {}
+    variants: dict[str, list[plans.Variant]] = {}
     for method in methods:
-        context.begin(method)
         try:
-            answer = _answer(context, model.root(), method, request_value(context), inverse)
-            found[method] = _named(context, method, answer)
+            found[method], refused[method] = _method(context, model.root(), method, inverse)
         except Unsupported as error:
             absent[method] = str(error)
             continue
-        flags = context.refused()
-        if flags is not None:
-            refused[method] = f"{method}.refused"
-            context.graph.output(refused[method], flags, ["N"])
+        for rows in sorted(context.asked):
+            parts, flags = _method(context, model.root(), method, inverse, rows)
+            made = plans.Variant(rows=_DTYPES[rows], outputs=[part.name for part in parts], refused=flags)
+            variants.setdefault(method, []).append(made)
     if not found:
         raise Unsupported("; ".join(sorted(set(absent.values()))))
     data = context.graph.finished()
     return Emitted(
         graph=data, methods=found, absent=absent, numbers=sorted(context.numbers), codes=_codes(context),
-        texts=context.texts, rules=_rules(context, list(found)), refused=refused,
+        texts=context.texts, rules=_rules(context, list(found)), refused=refused, variants=variants,
         inverse=inverse, widest=context.graph.widest, records=context.records,
         compared=sorted(context.compared),
     )  # fmt: skip
@@ -121,6 +121,25 @@ def request_value(context: Context) -> Value:
     return Raw(tuple(range(context.width)))
 
 
+_DTYPES: dict[int, Literal["float32", "integers"]] = {
+    plans.SINGLE: "float32",
+    plans.INTEGERS: "integers",
+}
+
+
+def _method(context: Context, root: Any, method: str, inverse: int, rows: int = 0) -> tuple[list[Part], str]:
+    """Emit one method, for rows of one dtype; return its outputs, and the one that flags refused rows."""
+    context.begin(method, rows)
+    answer = _answer(context, root, method, request_value(context), inverse)
+    name = f"{method}.{_DTYPES[rows]}" if rows else method
+    parts = _named(context, method, answer, name)
+    flags = context.refused()
+    if flags is None:
+        return parts, ""
+    context.graph.output(f"{name}.refused", flags, ["N"])
+    return parts, f"{name}.refused"
+
+
 def _answer(context: Context, root: Any, method: str, value: Value, inverse: int) -> Answer:
     if method != INVERSE:
         return context.ask(root, method, value)
@@ -128,37 +147,41 @@ def _answer(context: Context, root: Any, method: str, value: Value, inverse: int
     return context.inverse(root, Matrix(given, inverse))
 
 
-def _named(context: Context, method: str, answer: Answer) -> list[Part]:
-    """Name the outputs of one method: `predict`, or `predict_proba.0`, `predict_proba.1` where there are several."""
+def _named(context: Context, method: str, answer: Answer, title: str) -> list[Part]:
+    """Name the outputs of one method: its title, or `predict_proba.0`, `predict_proba.1` where there are several."""
     graph = context.graph
     if isinstance(answer, Labels):
         one = None if method == INVERSE else ["N"]
-        graph.output(method, answer.index, one if len(answer.classes) == 1 else ["N", len(answer.classes)])
-        return [Part(method, "int64", answer.classes)]
+        graph.output(
+            title,
+            answer.index,
+            one if len(answer.classes) == 1 else ["N", len(answer.classes)],
+        )
+        return [Part(title, "int64", answer.classes)]
     if isinstance(answer, Scores):
         tensors: Sequence[Tensor] = answer.tensors
         several = len(tensors) > 1 or answer.listed
     elif isinstance(answer, Sparse):
-        return _entries(context, method, answer)
+        return _entries(context, title, answer)
     else:
         if isinstance(answer, Coded | Texts):
             raise Unsupported(f"{method} answers texts")
         tensors, several = [context.matrix(answer).tensor], False
     parts = []
     for position, tensor in enumerate(tensors):
-        name = f"{method}.{position}" if several else method
+        name = f"{title}.{position}" if several else title
         graph.output(name, tensor)
         parts.append(Part(name, tensor.dtype))
     return parts
 
 
-def _entries(context: Context, method: str, answer: Sparse) -> list[Part]:
+def _entries(context: Context, title: str, answer: Sparse) -> list[Part]:
     """Name the entries of a sparse answer: spread out, a million columns would fill the memory."""
     parts = []
     for name in ("data", "column", "row"):
         tensor: Tensor = getattr(answer, name)
-        context.graph.output(f"{method}.{name}", tensor)
-        parts.append(Part(f"{method}.{name}", tensor.dtype, entries=answer.width))
+        context.graph.output(f"{title}.{name}", tensor)
+        parts.append(Part(f"{title}.{name}", tensor.dtype, entries=answer.width))
     return parts
 
 

@@ -114,7 +114,8 @@ class Context:
         self.records: list[plans.Records] = []
         self.compared: set[int] = set()  # columns of the request that an encoder compares as they come
         self.rules: list[tuple[Rule, tuple[int, ...], str]] = []  # rule, columns, method
-        self.method = ""
+        self.method, self.rows = "", 0
+        self.asked: set[int] = set()  # dtypes of rows that the method at hand asked about
         # gives a function of the caller's own by its name, for tracing; raises `Unsupported` for others
         self.functions: Functions | None = None
         self.versions: Mapping[str, str] = {}  # of the libraries the model was fitted with
@@ -123,13 +124,16 @@ class Context:
         self._methods: dict[Any, Methods] = {}
         self._kept: list[Value] = []
 
-    def begin(self, method: str) -> None:
+    def begin(self, method: str, rows: int = 0) -> None:
         """Begin with a method of the model: what is refused from here on is refused by that method.
+
+        `rows`: the dtype its rows come in, where that makes a difference: float32 (`plans.SINGLE`) or integers.
 
         Everything is emitted anew for it, so that each method has the checks on its own way and no others; what two
         methods have in common the graph makes one again.
         """
-        self.method = method
+        self.method, self.rows = method, rows
+        self.asked = set()
         self._flags, self._methods = [], {}
 
     # -- estimators ------------------------------------------------------------------------------------------------
@@ -251,7 +255,12 @@ class Context:
         return Matrix(g.op("ScatterND", zeros, places, value.data, reduction="add"), value.width)
 
     def categories(
-        self, column: int, function: Callable[[Any], Any], values: Sequence[Any], dtype: Any, width: int = 0
+        self,
+        column: int,
+        function: Callable[[Any], Any],
+        values: Sequence[Any],
+        dtype: Any,
+        width: int = 0,
     ) -> Tensor:
         """Return what a function makes of the value of a category column, looked up by its code.
 
@@ -272,7 +281,10 @@ class Context:
             if not any(_same(value, each) for each in known.values) and not isinstance(value, Sentinel):
                 known.values.append(value)
         known.functions.append(function)
-        place = g.later("int64", lambda: [each.column for each in sorted(self.codes, key=_column)].index(column))
+        place = g.later(
+            "int64",
+            lambda: [each.column for each in sorted(self.codes, key=_column)].index(column),
+        )
         code = g.op("Gather", g.input("codes", "int64", ["N", "codes"]), place, axis=1)
         entries = known
 
@@ -286,15 +298,22 @@ class Context:
     # -- dtypes ----------------------------------------------------------------------------------------------------
 
     def came_as(self, code: int) -> Tensor:
-        """Return whether all numbers of the request are float32 (`plans.SINGLE`) or integers, bool [1]."""
-        return self.graph.input("dtype", "int64", [1]).equal(code)
+        """Return whether all numbers of the request are float32 (`plans.SINGLE`) or integers, bool [1].
+
+        It is known while a method is emitted: a method that asks is emitted once more for such rows.
+        """
+        self.asked.add(code)
+        return self.graph.truth(self.rows == code)
 
     def keeps_single(self, value: Value) -> bool:
         """Whether a value is float32 where the request is: the request itself, and what `single` gave."""
         if self.graph.precision == "float32" or self.form != "table":
             return False
         if isinstance(value, Matrix):
-            return value.source is not None or value.tensor.name in (*self._single, "inverse")
+            return value.source is not None or value.tensor.name in (
+                *self._single,
+                "inverse",
+            )
         return isinstance(value, Raw)
 
     def single(self, value: Tensor) -> Tensor:
@@ -367,7 +386,10 @@ def _or(function: Callable[[Any], Any], value: Any, empty: Any) -> Any:
 def refused_codes(column: CodeColumn) -> list[int]:
     """Return the codes for which some function of the column raises `Refused`."""
     found = []
-    for code, value in [*((each.code, each) for each in SENTINELS), *enumerate(column.values)]:
+    for code, value in [
+        *((each.code, each) for each in SENTINELS),
+        *enumerate(column.values),
+    ]:
         try:
             for function in column.functions:
                 function(value)

@@ -114,6 +114,7 @@ class Graph:
         self._inputs: dict[str, tuple[Tensor, list[int | str]]] = {}
         self._outputs: dict[str, tuple[Tensor, list[int | str] | None]] = {}
         self._deferred: list[tuple[str, Any]] = []
+        self._truths: dict[str, bool] = {}
         self.widest = (
             1  # numbers that some step holds for each row: columns of a product, of a table, of what is spread
         )
@@ -140,6 +141,12 @@ class Graph:
             self._initializers.append(numpy_helper.from_array(array, name))
         return Tensor(self, self._constants[key], dtype)  # type: ignore[arg-type]
 
+    def truth(self, holds: bool) -> Tensor:
+        """Return a condition that is known now, bool [1]: `where` takes the one side and forgets the other."""
+        known = self.const([holds])
+        self._truths[known.name] = holds
+        return known
+
     def later(self, dtype: Dtype, make: Any) -> Tensor:
         """Return a constant whose value, `make()`, is asked for when everything else is emitted (category tables)."""
         name = f"d{len(self._deferred)}"
@@ -149,14 +156,27 @@ class Graph:
     # -- nodes -----------------------------------------------------------------------------------------------------
 
     def ops(
-        self, kind: str, *inputs: Operand | None, dtypes: Sequence[Dtype], domain: str = "", **attributes: Any
+        self,
+        kind: str,
+        *inputs: Operand | None,
+        dtypes: Sequence[Dtype],
+        domain: str = "",
+        **attributes: Any,
     ) -> tuple[Tensor, ...]:
         """Append a node with several outputs and return them. None stands for an absent optional input."""
         given = [None if each is None else self.tensor(each) for each in inputs]
         names = ["" if each is None else each.name for each in given]
         big = any(isinstance(value, np.ndarray | list) and np.size(value) > 128 for value in attributes.values())
         key = (
-            None if big else (kind, tuple(names), domain, repr(sorted(map(_exact, attributes.items()))), tuple(dtypes))
+            None
+            if big
+            else (
+                kind,
+                tuple(names),
+                domain,
+                repr(sorted(map(_exact, attributes.items()))),
+                tuple(dtypes),
+            )
         )
         if key is not None and key in self._made:
             return self._made[key]
@@ -174,7 +194,12 @@ class Graph:
         return outs
 
     def op(
-        self, kind: str, *inputs: Operand | None, dtype: Dtype | None = None, domain: str = "", **attributes: Any
+        self,
+        kind: str,
+        *inputs: Operand | None,
+        dtype: Dtype | None = None,
+        domain: str = "",
+        **attributes: Any,
     ) -> Tensor:
         """Append a node with one output and return it; its dtype is the first input's unless given.
 
@@ -201,8 +226,13 @@ class Graph:
 
     def where(self, condition: Tensor, yes: Operand, no: Operand) -> Tensor:
         """Return `yes` where the condition holds, else `no`."""
-        known: Dtype = next((each.dtype for each in (yes, no) if isinstance(each, Tensor)), self.precision)
+        known: Dtype = next(
+            (each.dtype for each in (yes, no) if isinstance(each, Tensor)),
+            self.precision,
+        )
         sides = [each if isinstance(each, Tensor) else self.const(each, known) for each in (yes, no)]
+        if condition.name in self._truths:
+            return sides[0] if self._truths[condition.name] else sides[1]
         return self.op("Where", condition, *sides, dtype=known)
 
     def sum(self, value: Tensor, axis: int, keep: bool = False) -> Tensor:
@@ -319,7 +349,13 @@ def _once(nodes: list[onnx.NodeProto], constants: list[onnx.TensorProto], output
         del node.input[:]
         node.input.extend(renamed)
         attributes = b"".join(each.SerializeToString(deterministic=True) for each in node.attribute)
-        key = (node.op_type, node.domain, tuple(renamed), len(node.output), hashlib.sha256(attributes).digest())
+        key = (
+            node.op_type,
+            node.domain,
+            tuple(renamed),
+            len(node.output),
+            hashlib.sha256(attributes).digest(),
+        )
         first = known.setdefault(key, node)
         if first is node or not outputs.isdisjoint(node.output):
             kept.append(node)
@@ -340,13 +376,22 @@ def _kept_apart(nodes: list[onnx.NodeProto], single: dict[str, bool]) -> list[on
     before = {name for node in nodes if node.op_type == "MatMul" or node.output[0] in scaled for name in node.input}
     kept = []
     for node in nodes:
-        place = next((place for place, name in enumerate(node.input) if not single.get(name, True)), None)
+        place = next(
+            (place for place, name in enumerate(node.input) if not single.get(name, True)),
+            None,
+        )
         if place is not None and node.output[0] in scaled and len(node.input) == 2:
             other = node.input[1 - place]
             if node.output[0] in before or other in products or other in scaled:
                 shape, spread = f"{node.output[0]}.shape", f"{node.output[0]}.factor"
                 kept.append(onnx.NodeProto(op_type="Shape", input=[other], output=[shape]))
-                kept.append(onnx.NodeProto(op_type="Expand", input=[node.input[place], shape], output=[spread]))
+                kept.append(
+                    onnx.NodeProto(
+                        op_type="Expand",
+                        input=[node.input[place], shape],
+                        output=[spread],
+                    )
+                )
                 node.input[place] = spread
         kept.append(node)
     return kept

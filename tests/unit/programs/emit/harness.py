@@ -77,16 +77,19 @@ class Run:
         given = {each.name for each in self.session.get_inputs()}
         feeds = {name: value for name, value in self.feeds(method, X).items() if name in given}
         parts = self.emitted.methods[method]
-        flags = self.emitted.refused.get(method, "")
-        wanted = [part.name for part in parts] + ([flags] if flags else [])
+        flags, names = self.emitted.refused.get(method, ""), [part.name for part in parts]
+        for variant in self.emitted.variants.get(method, []):
+            if variant.rows == _dtype_word(X):
+                flags, names = variant.refused, variant.outputs
+        wanted = names + ([flags] if flags else [])
         out = dict(zip(wanted, self.session.run(wanted, feeds), strict=True))
         if flags and out[flags].any():
             raise ValueError("refused by an inner step")
         if parts[0].entries:
-            data, column, row = (out[part.name] for part in parts)
+            data, column, row = (out[name] for name in names)
             rows = X.shape[0] if hasattr(X, "shape") else len(X)
             return sp.csr_matrix((data, (row, column)), shape=(rows, parts[0].entries)).toarray()
-        answers = [mapped(out[part.name], part.classes) for part in parts]
+        answers = [mapped(out[name], part.classes) for name, part in zip(names, parts, strict=True)]
         several = len(parts) > 1 or parts[0].name != method
         return answers if several else answers[0]
 
@@ -95,8 +98,7 @@ class Run:
         float_ = np.float32 if any(each.type == "tensor(float)" for each in self.session.get_inputs()) else np.float64
         rows = X.shape[0] if hasattr(X, "shape") else len(X)
         empty = {"sparse.data": np.zeros(0, float_), "sparse.column": np.zeros(0, np.int64),
-                 "sparse.row": np.zeros(0, np.int64), "rows": np.array([rows], np.int64),
-                 "dtype": np.array([_dtype_code(X)], np.int64)}  # fmt: skip
+                 "sparse.row": np.zeros(0, np.int64), "rows": np.array([rows], np.int64)}  # fmt: skip
         feeds: dict[str, Any] = {**empty, "inverse": np.zeros((rows, e.inverse), float_)}
         if method == "inverse_transform":
             given = np.asarray(X.toarray() if sp.issparse(X) else X, float_)
@@ -126,10 +128,10 @@ class Run:
         return feeds
 
 
-def _dtype_code(X: Any) -> int:
-    """Return what the input `dtype` says of a request: float32, integers, or anything else."""
+def _dtype_word(X: Any) -> str:
+    """Return the dtype of a request as variants have it."""
     dtype = X.dtype if hasattr(X, "dtype") else np.dtype(object)
-    return 1 if dtype == np.float32 else 2 if dtype.kind in "iu" else 0
+    return "float32" if dtype == np.float32 else "integers" if dtype.kind in "iu" else ""
 
 
 def form_of(X: Any) -> str:
