@@ -10,6 +10,7 @@ about.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from collections.abc import Callable
@@ -48,6 +49,8 @@ import amber
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "tests" / "compat"
+PROGRAMS = TARGET / "programs"  # frozen ones, by the newest libraries alone
+FROZEN = ("boosting", "forest", "network", "neighbours", "pipeline", "sparse", "svc", "text")
 ROWS = 24
 Made = tuple[Any, Any]  # the fitted model, and rows to ask it about
 
@@ -237,7 +240,19 @@ def main() -> int:
         expected = {**form(rows), "rows": plain(rows), "answers": answers(model, rows)}
         stem.with_name(stem.name + ".json").write_text(json.dumps(expected) + "\n", encoding="utf-8")
         print(f"{stem.name}: {saved.size} bytes, {saved.cases} rows")
+    if importlib.util.find_spec("onnx") is not None:
+        freeze(minor)
     return 0
+
+
+def freeze(minor: str) -> None:
+    """Write the same artifacts with a program, where there is none yet; the answers stand beside the others."""
+    PROGRAMS.mkdir(exist_ok=True)
+    for name in FROZEN:
+        target = PROGRAMS / f"sklearn-{minor}-{name}.amber"
+        if not target.exists():
+            done = amber.freeze(TARGET / target.name, target)
+            print(f"programs/{target.name}: {done.size} bytes, {done.verdict}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 # LightGBM's own names and the aliases in use; none names a file, an address or a number of threads.
 _MACHINE = frozenset(["num_threads", "num_machines", "local_listen_port", "time_out"])
 _ALIASES = frozenset(["metrics", "min_child_samples", "min_data", "unbalance", "unbalanced_sets", "verbose"])
-KEYWORDS = (native.PARAMETERS - native.REACHING - _MACHINE) | _ALIASES
+# The estimator's own parameters: `set_params` (and so every grid search) writes them among the others, too.
+_OWN = frozenset(
+    (
+        "boosting_type", "colsample_bytree", "importance_type", "min_child_weight", "min_split_gain", "n_estimators",
+        "random_state", "reg_alpha", "reg_lambda", "subsample", "subsample_for_bin", "subsample_freq",
+    )
+)  # fmt: skip
+# Those beside them are attributes already: left out of the others, they are found there.
+_ELSEWHERE = ("n_jobs", "class_weight")
+KEYWORDS = (native.PARAMETERS - native.REACHING - _MACHINE) | _ALIASES | _OWN
 
 
 class BoosterState:
@@ -61,8 +70,12 @@ class LightGBMAdapter:
         return type_name.startswith("lightgbm.")
 
     def prepare(self, obj: Any) -> Prepared:
-        """Return the attributes to write, without callbacks."""
-        return boosters.without_callbacks(vars(obj))
+        """Return the attributes to write, without callbacks, and without a second copy of what is no plain keyword."""
+        state = dict(vars(obj))
+        if isinstance(state.get("_other_params"), dict):
+            others = state["_other_params"]
+            state["_other_params"] = {name: value for name, value in others.items() if name not in _ELSEWHERE}
+        return boosters.without_callbacks(state)
 
     def migrate(self, cls: type, state: dict[str, Any], written: str) -> dict[str, Any]:
         """Return the attributes as they are, once the keywords among them are known to be plain."""

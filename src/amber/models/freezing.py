@@ -31,7 +31,7 @@ Precision = Literal["float64", "float32"]
 NAMES: dict[str, str] = {"float64": "onnx", "float32": "onnx-float32"}
 BLOCK_ELEMENTS = 2**20  # floats that one step of a graph may hold for the rows of one run, 8 MiB: they stay in a cache
 COVERED = 0.9  # of the caller's rows a domain must keep inside
-INVERSE = "inverse_transform"  # alone it is no program
+ASIDE = ("apply", "inverse_transform")  # alone they are no program
 _SINGLE = "; float32 cannot tell apart what only float64 can: save the model with a float32 sample"
 
 
@@ -141,7 +141,7 @@ def _plan(emitted: Emitted, facts: Facts, precision: Precision, source: str) -> 
             absent[method] = made
         else:
             outputs.append(made)
-    if all(output.method == INVERSE for output in outputs):
+    if all(output.method in ASIDE for output in outputs):
         problems = tuple(Problem("program-impossible", method, why) for method, why in sorted(absent.items()))
         raise FreezeError("program-impossible", "no method has a form as a graph", problems=problems)
     codes = [msgspec.structs.replace(each, none=facts.nones.get(each.column, plans.NONE)) for each in emitted.codes]
@@ -199,7 +199,7 @@ def _certified(graph: bytes, plan: Plan, evidence: Evidence, precision: Precisio
             rules, covered = [], 1.0
     dropped = {each.method: _why(each) for each in found if each.verdict in ("drifted", "not-covered")}
     kept = [each for each in found if each.method not in dropped]
-    if all(each.method == INVERSE for each in kept):
+    if all(each.method in ASIDE for each in kept):
         raise FreezeError(
             "program-drifted", "no method of the program answers like the original",
             hint="no program is attached; the original answers" + _SINGLE * (precision == "float32"),

@@ -170,3 +170,15 @@ def test_a_wrong_number_of_classes_is_refused() -> None:
     model._other_params["num_threads"] = 10**6
     with pytest.raises(AmberError):
         build(take(model).tree)
+
+
+@pytest.mark.parametrize("name", ["n_estimators", "random_state", "subsample", "n_jobs", "class_weight", "reg_alpha"])
+def test_a_parameter_that_was_set_later_is_one(tmp_path, name):
+    value = {"class_weight": "balanced", "subsample": 0.8, "reg_alpha": 0.1}.get(name, 3)
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(60, 3))
+    model = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).set_params(**{name: value}).fit(table, table[:, 0] > 0)
+    amber.save(model, tmp_path / "m.amber", sample=table)
+    again = amber.load(tmp_path / "m.amber")
+    assert again.get_params()[name] == value
+    assert np.array_equal(again.predict_proba(table), model.predict_proba(table))
