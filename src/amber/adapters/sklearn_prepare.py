@@ -55,8 +55,22 @@ def _histogram_boosting(state: Mapping[str, Any], notes: list[str]) -> Mapping[s
     return {name: value for name, value in state.items() if name != "_raw_predict"}
 
 
+def _support_vectors(state: Mapping[str, Any], notes: list[str]) -> Mapping[str, Any]:
+    """Fitted on sparse rows, scikit-learn leaves memory that nobody wrote where the number of support vectors stands.
+
+    Of dense rows it writes the number twice; so do we.
+    """
+    known = state.get("_n_support")
+    if not state.get("_sparse") or known is None or "support_" not in state:
+        return state
+    return {**state, "_n_support": (known * 0 + len(state["support_"])).astype(known.dtype)}
+
+
 _BY_CLASS: dict[str, Callable[[Mapping[str, Any], list[str]], Mapping[str, Any]]] = {
     "ColumnTransformer": _column_transformer,
     "HistGradientBoostingClassifier": _histogram_boosting,
     "HistGradientBoostingRegressor": _histogram_boosting,
+    "NuSVR": _support_vectors,
+    "OneClassSVM": _support_vectors,
+    "SVR": _support_vectors,
 }

@@ -49,6 +49,9 @@ class _Full(Exception):  # noqa: N818 - ends the search
     """Enough problems have been found."""
 
 
+_NATIVE = "booster"  # the state of classes that are a library's own bytes
+
+
 class _Check:
     def __init__(self, tree: Tree, vocabulary: Vocabulary, limits: Limits) -> None:
         self.tree = tree
@@ -71,7 +74,7 @@ class _Check:
             if entry is not None and entry.rules:
                 for found in self.check_objects(entry, objects):
                     self.problem(*found)
-            if entry is not None and entry.state != "dict":
+            if entry is not None and entry.state == _NATIVE:
                 self.check_native(entry, objects)
 
     def check_native(self, entry: Entry, objects: list[int]) -> None:
