@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -61,7 +62,8 @@ def test_example_comes_back_the_same(make: Callable[[], Any]) -> None:
 @pytest.mark.parametrize("each", adapters(), ids=lambda each: each.id)
 def test_adapter_keeps_the_protocol(each: Any) -> None:
     assert isinstance(each, Adapter)
-    assert len(each.examples()) >= 10
+    if each.library not in FOREIGN[1:] or importlib.util.find_spec(each.library):  # examples need the library
+        assert len(each.examples()) >= 10
     assert not each.owns("mypackage.Thing")
 
 

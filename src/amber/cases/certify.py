@@ -139,6 +139,8 @@ def _group(
                 if source is None or not source.layout:
                     continue
                 if source.layout == "csr" and not _has("scipy"):
+                    missing = Seen(group.id, group.kind, "not-covered", group.rows, said="scipy is not installed")
+                    found[answer.method].groups.append(missing)
                     continue
                 asked = plain.decode(source.layout, source.columns)
             gone = outside(asked) if outside is not None and answer.method != INVERSE else []
