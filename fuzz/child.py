@@ -54,6 +54,9 @@ class Worker:
     def __init__(self, note: int) -> None:
         import gc
 
+        import lightgbm  # noqa: F401 - what importing a library of the vocabulary does is no effect of a file
+        import xgboost  # noqa: F401
+
         import amber.models.load
         import fuzz.calls
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 _EVENTS = frozenset((
@@ -35,7 +36,7 @@ class Watch:
         """Note one event."""
         if not self.on:
             return
-        if event == "ctypes.dlopen" and str(arguments[0]).startswith((sys.prefix, sys.base_prefix)):
+        if event == "ctypes.dlopen" and self.is_loaded(str(arguments[0])):
             return  # threadpoolctl asks libraries that are loaded already
         if event in _EVENTS:
             self.seen.append(f"{event} {arguments!r:.200}")
@@ -44,6 +45,14 @@ class Watch:
             writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
             if writes or not name.startswith(self.readable):
                 self.seen.append(f"open {name[:200]!r}")
+
+    def is_loaded(self, library: str) -> bool:
+        """Whether a file is part of this process already; to look is no effect."""
+        self.on = False
+        try:
+            return library in Path("/proc/self/maps").read_text()
+        finally:
+            self.on = True
 
     def start(self) -> None:
         """Forget what was seen and begin."""
