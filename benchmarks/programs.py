@@ -108,13 +108,14 @@ def measured(subject: Subject, folder: Path, rounds: int, quick: bool) -> Found:
         for name, (side, path) in sides.items():
             command = [sys.executable, "-m", "benchmarks.program_worker", name, str(path), str(rows)]
             start = cold([*command, "--first"])
+            if not number:
+                continue  # bytecode and the file system are warm now
             done = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-            if number:
-                side.start.add(start)
-                reply = json.loads(done.stdout)
-                for key in ("one", "batch", "bare"):
-                    getattr(side, key).append(statistics.median(reply.get(key, [0.0])))
-                side.memory.append(reply["memory"])
+            side.start.add(start)
+            reply = json.loads(done.stdout)
+            for key in ("one", "batch", "bare"):
+                getattr(side, key).append(statistics.median(reply.get(key, [0.0])))
+            side.memory.append(reply["memory"])
     return found
 
 
