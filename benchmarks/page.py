@@ -68,6 +68,11 @@ def _targets(lines: list[Line]) -> Iterator[str]:
     for line in lines:
         yield f"| {line.what} | {line.promise} | {line.measured} | {'kept' if line.kept else '**missed**'} |"
     yield ""
+    yield from reasons_of(lines)
+
+
+def reasons_of(lines: list[Line]) -> Iterator[str]:
+    """Yield why promises are missed."""
     missed = [line for line in lines if not line.kept]
     if missed:
         reasons = tomllib.loads(MISSED.read_text(encoding="utf-8"))

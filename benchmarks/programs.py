@@ -23,7 +23,7 @@ import joblib
 import amber
 from benchmarks import flips
 from benchmarks.measure import ROOT, SAMPLE_ROWS, Times, cold, milliseconds, stolen
-from benchmarks.page import replaced
+from benchmarks.page import reasons_of, replaced
 from benchmarks.program_subjects import FAST_START, ONE_ROW, SUBJECTS, rows_of
 from benchmarks.subjects import Subject
 from benchmarks.targets import Line
@@ -188,7 +188,9 @@ def page(found: dict[str, Found], rounds: int, stolen_seconds: float, wall: floa
     yield "|---|---|---:|---|"
     for line in lines:
         yield f"| {line.what} | {line.promise} | {line.measured} | {'kept' if line.kept else '**missed**'} |"
-    yield "\n### Times, original and program\n"
+    yield ""
+    yield from reasons_of(lines)
+    yield "### Times, original and program\n"
     head = (
         "start to first answer, ms",
         "one row, ms",
