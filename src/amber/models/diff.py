@@ -107,6 +107,7 @@ def diff(a: Any, b: Any, *, policy: Policy | None = None, answers: bool = True) 
             "outputs": [*_table_changes(_named(left.outputs), _named(right.outputs))],
             "environment": [*_table_changes(_flat(_environment(first)), _flat(_environment(second)))],
             "cases": [*_case_changes(left, right)],
+            "programs": [*_table_changes(_programs(left), _programs(right))],
             "model": tree_changes(cast("Tree", first.tree), cast("Tree", second.tree), MAX_CHANGES),
         }
         outcome: dict[str, Any] = {"verdict": "unchecked", "reason": "not-asked"}
@@ -128,6 +129,16 @@ def _refuse_broken(which: str, checked: Any) -> None:
     if report.verdict == "broken" or checked.tree is None:
         detail = next((step.detail for step in report.steps if step.status == "failed"), "")
         raise FormatError(report.reason, detail or "not a valid artifact", where=f"the {which} artifact")
+
+
+def _programs(manifest: Any) -> dict[str, Any]:
+    """What is certified of each program: its verdict, of whose methods, and the rules that narrow it."""
+    found = {}
+    for each in manifest.programs:
+        methods = each.certificate.get("methods")
+        names = sorted(methods) if isinstance(methods, dict) else []
+        found[each.name] = {"verdict": each.certificate.get("verdict"), "methods": names, "domain": each.domain}
+    return found
 
 
 def _facts(manifest: Any) -> list[Any]:

@@ -22,7 +22,8 @@ from amber.policy import Policy
 
 if TYPE_CHECKING:
     from amber.archive.manifest import Manifest
-    from amber.programs.plan import Codes, Domain, Plan
+    from amber.programs.plan import Codes
+    from amber.programs.program import Program
     from amber.tree.evidence import Evidence
 
 _INVERSE = "inverse_transform"
@@ -109,13 +110,12 @@ def export(
     with open_checked(source, rules, "auto") as checked:
         manifest, members = checked.manifest, checked.opened.members
         info = programs.chosen(manifest, program)
-        plan, domain = programs.plan_of(info, members)
-        sessions = programs.checked(bytes(members[info.member]), plan, rules)
+        made = programs.opened(manifest, info, members, rules)
         identity = artifact_id({name: [view] for name, view in members.items()})
-        plain = _Plain(bytes(members[info.member]), plan, domain, rules)
+        plain = _Plain(bytes(members[info.member]), made, info.domain, rules)
         data = plain.finished(identity)
         evidence = read_evidence(manifest, members, rules.limits) if cases else None
-        sets = list(_sets(plain, plan, domain, sessions, evidence)) if evidence is not None else []
+        sets = list(_sets(plain, made, evidence)) if evidence is not None else []
     folder = os.path.dirname(os.path.realpath(path))
     old = sorted(name for name in os.listdir(folder) if name.startswith(_FOLDER))
     if old and cases:
@@ -160,12 +160,13 @@ class _Column:
 class _Plain:
     """A program's graph with the look-up in front, and what is said about it."""
 
-    def __init__(self, graph: bytes, plan: Plan, domain: Domain, rules: Policy) -> None:
+    def __init__(self, graph: bytes, made: Program, domain: dict[str, Any], rules: Policy) -> None:
         import onnx
 
         from amber.programs import wire
 
-        self.plan, self.domain = plan, domain
+        plan = made.plan
+        self.plan, self.domain, self.rules = plan, domain, made.domain
         found = wire.walk(graph, rules.limits)
         declared = {each.name for each in (found.graph or wire.Graph()).output}
         wanted = [name for each in plan.outputs if each.method != _INVERSE for name in each.outputs]
@@ -341,7 +342,7 @@ def _outside(plain: _Plain) -> Iterator[dict[str, Any]]:
     flags = [each.refused for each in plan.outputs if each.refused in plain.outputs]
     if flags:
         yield {"what": "refused", "outputs": flags, "said": f"rows where {', '.join(flags)} is true have no answer"}
-    if plain.domain.rules:
+    if plain.rules:
         yield {"what": "domain", "said": "rows outside of amber.domain are answered, and not as certified"}
     labels = [each.method for each in plan.outputs if each.labels]
     if labels:
@@ -363,9 +364,7 @@ def _outside(plain: _Plain) -> Iterator[dict[str, Any]]:
 # -- cases ---------------------------------------------------------------------------------------------------------
 
 
-def _sets(
-    plain: _Plain, plan: Plan, domain: Domain, sessions: Any, evidence: Evidence
-) -> Iterator[tuple[Arrays, Arrays, int]]:
+def _sets(plain: _Plain, made: Program, evidence: Evidence) -> Iterator[tuple[Arrays, Arrays, int]]:
     """Yield inputs, outputs and number of rows of every recorded request, or of its rows that the graph can be asked.
 
     A request that is refused as a whole for its form (columns missing) is no case of a graph.
@@ -373,7 +372,7 @@ def _sets(
     from amber.cases import rows as tables
     from amber.cases.tables import decode
 
-    ask = _asker(plain, plan, domain, sessions)
+    ask = _asker(plain, made)
     seen: set[bytes] = set()
     for group in evidence.groups:
         X = decode(group.layout, group.inputs)
@@ -410,27 +409,23 @@ class _Unsayable(Exception):  # noqa: N818 - a signal inside this module
     """A value that no input of the plain graph can hold."""
 
 
-def _asker(plain: _Plain, plan: Plan, domain: Domain, sessions: Any) -> Callable[[Any], tuple[Arrays, Arrays]]:
+def _asker(plain: _Plain, made: Program) -> Callable[[Any], tuple[Arrays, Arrays]]:
     """Return what answers a request by the program: inputs of the plain graph, and what the program's gives."""
     from amber.programs.feeds import Feeder
     from amber.programs.program import in_blocks, unsaid
     from amber.programs.requests import refusal, rows_of
 
-    feeder = Feeder(plan, domain.rules)
-    used = frozenset(
-        [*plan.numbers, *(each.column for each in plan.codes), *(max(each.column, 0) for each in plan.texts)]
-    )
-    session = sessions.for_outputs(plain.outputs)
+    plan, feeder = made.plan, Feeder(made.plan, made.domain)
+    session = made.sessions.for_outputs(plain.outputs)
     inputs = {each.name for each in session.get_inputs()}
 
-    def run(feeds: Arrays) -> list[Any]:
+    def run(feeds: Arrays, start: int = 0) -> list[Any]:
         answers: list[Any] = session.run(plain.outputs, feeds)
         return answers
 
     def ask(X: Any) -> tuple[Arrays, Arrays]:
-        rows = rows_of(X, plan.request, used)
+        rows = rows_of(X, plan.request, made.needed)
         fed = feeder.feed(rows)
-        fed.pop("dtype", None)  # the plain graph takes all rows as float64
         feeds = {name: fed[name] if name in fed else unsaid(name, fed) for name in inputs}
         given = _given(plain, feeds, rows.pick)
         arrays = run(feeds) if rows.count <= plan.block else in_blocks(run, feeds, rows.count, plan.block)

@@ -99,15 +99,6 @@ def opened(manifest: Manifest, info: ProgramInfo, members: Any, rules: Policy) -
         raise FormatError("plan-invalid", str(error.message), where=error.where) from error
 
 
-def checked(graph: bytes, plan: Plan, rules: Policy) -> Any:
-    """Return the sessions of a graph whose bytes passed every check."""
-    from amber.programs.graph_check import check_graph
-    from amber.programs.session import Sessions
-
-    check_graph(graph, rules.limits)
-    return Sessions(graph, limits=rules.limits)
-
-
 def plan_of(info: ProgramInfo, members: Any) -> tuple[Plan, Domain]:
     """Return the plan and the domain of a program.
 

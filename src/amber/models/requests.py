@@ -94,9 +94,10 @@ def _request(main: Group, evidence: Evidence, tree: Tree) -> Request:
     if answered["column-order"]:
         order = "any" if _by_name(evidence) else "position"
     return Request(
-        form=form, width=width, names=names, order=order, objects=_objects(main, evidence),
+        form=form, width=width, names=names, order=order,
+        objects=_objects(main, evidence), lists=_contained(evidence, "values", True),
         extra=answered["column-extra"], partial=answered["column-missing"], empty=answered["no-rows"], one=one,
-        arrays=names is None or _arrays(evidence),
+        arrays=names is None or _contained(evidence, "array", False),
     )  # fmt: skip
 
 
@@ -152,20 +153,21 @@ def _alike(one: Answer, other: Answer) -> bool:
 
 
 def _objects(main: Group, evidence: Evidence) -> bool:
-    """Whether a frame's columns of objects are taken as numbers."""
+    """Whether a table of objects is taken as numbers."""
     from amber.cases import arrays
 
     for group in evidence.groups:
         asked = [column for column in group.inputs if column.parameters.get(_ROLE) != "index"]
         objects = bool(asked) and all(_dtype(column, arrays) == "|O" for column in asked)
-        if group.kind == "dtype" and main.layout == group.layout == "frame" and objects:
+        if group.kind == "dtype" and main.layout == group.layout in ("frame", "array") and objects:
             return any(answer.layout for answer in group.answers) or not group.answers
     return True
 
 
-def _arrays(evidence: Evidence) -> bool:
-    groups = [group for group in evidence.groups if group.kind == "container" and group.layout == "array"]
-    return any(answer.layout for group in groups for answer in group.answers)
+def _contained(evidence: Evidence, layout: str, unknown: bool) -> bool:
+    """Whether the same rows in another container are answered; `unknown` where they were not asked for."""
+    groups = [group for group in evidence.groups if group.kind == "container" and group.layout == layout]
+    return any(answer.layout for group in groups for answer in group.answers) if groups else unknown
 
 
 def _shape(columns: list[Column]) -> int:

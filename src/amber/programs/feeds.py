@@ -153,7 +153,7 @@ class Feeder:
     def numbers(self, rows: Rows) -> Any:
         """Return the float matrix [N, columns]."""
         if self.whole and rows.whole is not None:
-            matrix = floats(rows.whole, "the table", texts=self.cast)
+            matrix = floats(rows.whole, "the table", objects=self.objects, texts=self.cast)
         elif rows.whole is not None and rows.whole.dtype.kind in "fiub":
             matrix = floats(rows.whole[:, self.columns], "the table", texts=self.cast)
         else:

@@ -113,10 +113,10 @@ class Request(Strict):
 
     `form`: `table` (columns), `texts`, `records` (dicts) or `sparse`. `width`: number of columns. `names`: their
     labels, absent where the original never saw any. `order`: whether a frame may hold them in any order or exactly
-    so, or is read by position whatever its labels. `objects`: whether a frame's columns of objects are taken.
-    `extra`: whether it may hold others beside them. `partial`: whether it may lack those no step uses. `arrays`,
-    `frames`: whether tables without and with names are taken. `empty`: whether no rows at all are answered. `one`: the
-    request is one-dimensional.
+    so, or is read by position whatever its labels. `objects`: whether a frame or array of objects is taken.
+    `lists`: whether a list of rows is. `extra`: whether it may hold others beside them. `partial`: whether it may lack
+    those no step uses. `arrays`, `frames`: whether tables without and with names are taken. `empty`: whether no rows
+    at all are answered. `one`: the request is one-dimensional.
     """
 
     form: Literal["table", "texts", "records", "sparse"]
@@ -124,6 +124,7 @@ class Request(Strict):
     names: list[str | int] | None = None
     order: Literal["any", "exact", "position"] = "exact"
     objects: bool = True
+    lists: bool = True
     extra: bool = False
     partial: bool = False
     arrays: bool = True

@@ -59,10 +59,10 @@ class Program:
         self.methods = [output.method for output in plan.outputs]
         self._feeder = Feeder(plan, domain)
         self._spared = frozenset(method for rule in plan.rules for method in rule.spared)
-        self._needed = frozenset(
+        self.needed = frozenset(
             [*plan.numbers, *(each.column for each in plan.codes), *(max(each.column, 0) for each in plan.texts)]
         )
-        self._sessions = sessions
+        self.sessions = sessions
         self._asked: dict[str, Callable[[Any], Any]] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -75,7 +75,7 @@ class Program:
 
     def undomained(self) -> Program:
         """Return the program without its domain: it answers whatever the original does not refuse."""
-        return Program(self.plan, self._sessions, name=self.name, version=self.version)
+        return Program(self.plan, self.sessions, name=self.name, version=self.version)
 
     def __reduce__(self) -> Any:
         raise TypeError("a program is not pickled: open its artifact with amber.program where it is wanted")
@@ -98,7 +98,7 @@ class Program:
 
     def _rows(self, output: Output) -> Callable[[Any], Any]:
         run, answerer = self._runner(output), Answerer(output)
-        request, needed, block = self.plan.request, self._needed, self.plan.block
+        request, needed, block = self.plan.request, self.needed, self.plan.block
         feeder = Feeder(self.plan, self.domain, output.method) if output.method in self._spared else self._feeder
         places = 2 if output.entries else -1
         entries = output.entries > 0  # an answer of entries says how many rows there were
@@ -164,12 +164,12 @@ class Program:
         return chosen
 
     def _inputs(self, output: Output) -> frozenset[str]:
-        return frozenset(each.name for each in self._sessions.for_outputs(_names(output)).get_inputs())
+        return frozenset(each.name for each in self.sessions.for_outputs(_names(output)).get_inputs())
 
     def _runner(self, output: Output) -> Run:
         """Return what runs the graph for one method, its inner refusals enforced."""
         checked, names, inputs = bool(output.refused), _names(output), self._inputs(output)
-        raw = self._sessions.for_outputs(names).run
+        raw = self.sessions.for_outputs(names).run
 
         def run(feeds: Feeds, start: int = 0) -> list[Any]:
             if feeds.keys() != inputs:

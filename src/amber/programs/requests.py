@@ -211,6 +211,8 @@ def _array(value: Any, request: Request, needed: frozenset[int]) -> Rows:
         raise refusal(
             "a table without names; the model selects columns by name", hint=f"pass a frame or dict of {names}"
         )
+    if isinstance(value, list | tuple) and not request.lists:
+        raise refusal("a list of rows; the model takes arrays", hint="pass np.asarray(rows)")
     if isinstance(value, np.matrix):
         raise refusal("np.matrix is refused", hint="pass np.asarray(rows)")
     try:
@@ -244,8 +246,9 @@ def _array(value: Any, request: Request, needed: frozenset[int]) -> Rows:
 def floats(values: Any, where: str, *, objects: bool = True, texts: bool = True) -> Any:
     """Return values as float64, as the original casts them: numbers, booleans, numbers in objects; no texts.
 
-    `objects`, `texts`: whether a frame's columns of objects, and texts among objects are taken.
+    `objects`, `texts`: whether a frame's column or an array of objects, and texts among objects are taken.
     """
+    listed = False
     if not isinstance(values, np.ndarray):
         if hasattr(values, "to_numpy"):
             dtype = values.dtype
@@ -254,14 +257,15 @@ def floats(values: Any, where: str, *, objects: bool = True, texts: bool = True)
                 values = values.to_numpy(dtype=object)
             else:
                 values = values.to_numpy() if plain else values.to_numpy(dtype=np.float64, na_value=np.nan)
-            if values.dtype == object and not objects:
-                raise refusal(f"{where}: objects where the model takes numbers")
-        else:
+        else:  # of a dict: it has no dtype that the original could refuse
+            listed = True
             values = np.asarray(values, dtype=object if any(map(_odd, values)) else None)
     if values.dtype == np.float64:
         return values
     if values.dtype.kind not in "fiubO":
         raise refusal(f"{where}: {values.dtype} where the model takes numbers")
+    if values.dtype == object and not objects and not listed:
+        raise refusal(f"{where}: objects where the model takes numbers")
     if values.dtype == object and not texts and any(isinstance(each, str | bytes) for each in values.flat):
         raise refusal(f"{where}: a text among numbers")
     try:

@@ -8,6 +8,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,6 +32,8 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler 
 
 import amber  # noqa: E402
 from amber.errors import SourceError, UsageError  # noqa: E402
+from amber.models import program as programs  # noqa: E402
+from amber.programs.program import Program  # noqa: E402
 
 RNG = np.random.default_rng(7)
 ROWS = 120
@@ -148,6 +151,22 @@ def test_the_runner_of_onnx_replays_the_folder(frozen: Any, tmp_path: Path, monk
     result = unittest.TestResult()
     unittest.defaultTestLoader.loadTestsFromTestCase(test).run(result)
     assert result.errors or result.failures
+
+
+def test_cases_of_more_rows_than_a_block(frozen: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, model = exported(frozen("linear"), tmp_path / "whole", cases=True)
+    opened = programs.opened
+
+    def small(*given: Any) -> Any:
+        made = opened(*given)
+        return Program(msgspec.structs.replace(made.plan, block=3), made.sessions)
+
+    monkeypatch.setattr(programs, "opened", small)
+    exported(frozen("linear"), tmp_path / "blocks", cases=True)
+    whole, blocks = sets(tmp_path / "whole", model), sets(tmp_path / "blocks", model)
+    assert max(len(given[0]) for given, _ in whole) > 3
+    for (_, one), (_, other) in zip(whole, blocks, strict=True):
+        assert_same(one, other)
 
 
 def test_texts_are_looked_up_inside_the_graph(frozen: Any, tmp_path: Path) -> None:

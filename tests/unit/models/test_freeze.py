@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 import amber
 from amber.archive.digests import blake3_hex
@@ -190,6 +191,8 @@ def test_freeze_writes_a_new_artifact_with_lineage(folder: Path) -> None:
     with zipfile.ZipFile(source) as a, zipfile.ZipFile(done.path) as b:
         assert all(a.read(name) == b.read(name) for name in kept)
         assert set(b.namelist()) - set(a.namelist()) == {"programs/onnx.json", "programs/onnx.onnx"}
+    changes = amber.diff(source, done.path).sections["programs"]
+    assert {change.where for change in changes} >= {"onnx"}
     again = amber.freeze(source, folder / "again.amber")
     assert Path(again.path).read_bytes() == Path(done.path).read_bytes()
     assert amber.load(done.path).predict(X).tolist() == model.predict(X).tolist()
@@ -375,3 +378,53 @@ def test_null_is_what_the_recorded_column_makes_of_it(folder: Path) -> None:
     assert np.array_equal(program.transform({"city": ["Bern", None]}).toarray(), expected)
     objects = pd.DataFrame({"city": pd.Series(["Bern", None], dtype=object)})
     assert np.array_equal(program.transform(objects).toarray(), encoder.transform(objects).toarray())
+
+
+# NumPy's own functions refuse rows that are objects, and `rows[:, 0]` a list of rows: the program must do as they do
+STEPS = """
+import numpy as np
+
+
+def ratios(rows):
+    first = rows[:, 0]
+    return np.column_stack([rows, np.log1p(np.abs(first)), np.where(first > 0, first, rows[:, 1])])
+
+
+def looped(rows):
+    return np.array([[float(value) for value in row] for row in rows])
+"""
+
+
+def test_a_traced_step_needs_neither_its_package_nor_an_allowance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_steps.py").write_text(STEPS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import own_steps
+
+    path = tmp_path / "ratios.amber"
+    model = make_pipeline(FunctionTransformer(own_steps.ratios), LinearRegression()).fit(X, X[:, 0])
+    amber.save(model, path, sample=X, policy=amber.Policy(allow=["own_steps.ratios"]), freeze=True)
+    monkeypatch.delitem(sys.modules, "own_steps")
+    (tmp_path / "own_steps.py").unlink()
+    program = amber.program(path)
+    assert np.allclose(program.predict(X), model.predict(X), rtol=1e-12, atol=1e-15)
+    for refused in (X.tolist(), X.astype(object)):
+        with pytest.raises(TypeError):
+            model.predict(refused)
+        with pytest.raises(SourceError) as caught:
+            program.predict(refused)
+        assert caught.value.code == "input-refused"
+
+
+def test_a_step_that_cannot_be_traced_says_what_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "odd_steps.py").write_text(STEPS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import odd_steps
+
+    model = make_pipeline(FunctionTransformer(odd_steps.looped), LinearRegression()).fit(X, X[:, 0])
+    with pytest.raises(FreezeError, match="a loop over an array"):
+        amber.save(
+            model, tmp_path / "m.amber", sample=X, policy=amber.Policy(allow=["odd_steps.looped"]), freeze=True
+        )
+    assert not (tmp_path / "m.amber").exists()

@@ -37,7 +37,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
 
 
 def blocked(program: Program, block: int) -> Program:
-    return Program(msgspec.structs.replace(program.plan, block=block), program._sessions)
+    return Program(msgspec.structs.replace(program.plan, block=block), program.sessions)
 
 
 def test_sixteen_threads_get_the_answers_of_one(program: Program) -> None:
@@ -113,7 +113,7 @@ class Failing:
     ],
 )
 def test_an_error_of_the_runtime_is_ours_with_a_way_out(program: Program, said: str, error: Any, code: str) -> None:
-    failing = Program(program.plan, Failing(program._sessions, said))
+    failing = Program(program.plan, Failing(program.sessions, said))
     for rows in (X, X.tolist()):
         with pytest.raises(error) as refused:
             failing.predict(rows)
@@ -126,7 +126,7 @@ def test_a_graph_that_answers_otherwise_than_its_plan_says(program: Program) -> 
         msgspec.structs.replace(each, layout="frame", columns=["a"], dtypes=["<f8"]) if not each.labels else each
         for each in program.plan.outputs
     ]
-    odd = Program(msgspec.structs.replace(program.plan, outputs=outputs), program._sessions)
+    odd = Program(msgspec.structs.replace(program.plan, outputs=outputs), program.sessions)
     with pytest.raises(FormatError) as refused:
         odd.predict_proba(X)
     assert refused.value.code == "program-interface"

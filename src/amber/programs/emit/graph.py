@@ -132,7 +132,8 @@ class Graph:
         array = np.asarray(value)
         if dtype is None:
             dtype = {"f": self.precision, "i": "int64", "u": "int64", "b": "bool"}[array.dtype.kind]
-        array = np.array(array, dtype=dtype, order="C")  # not ascontiguousarray: it makes scalars vectors
+        with np.errstate(over="ignore"):  # in float32 a bound of doubles is infinite
+            array = np.array(array, dtype=dtype, order="C")  # not ascontiguousarray: it makes scalars vectors
         if array.ndim > 1:
             self.widest = max(self.widest, array.shape[-1])
         key = (str(dtype), array.shape, array.tobytes())
