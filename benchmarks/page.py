@@ -44,7 +44,7 @@ def page(measured: Measured, rounds: int, stolen: float, wall: float, quick: boo
         HOW,
         *_machine(rounds, stolen, wall, quick),
         "",
-        *_targets(measured.lines),
+        *promises(measured.lines, "##", "Ratios are medians over the rounds of two measurements of the same round."),
         *_processes(measured.startup),
         *_operations(measured.large),
         *_tables(measured.formats),
@@ -60,19 +60,20 @@ def replaced(text: str, part: str, new: str) -> str:
     return f"{head.rstrip()}\n\n{begin}\n{new.strip()}\n{end}{tail}"
 
 
-def _targets(lines: list[Line]) -> Iterator[str]:
-    yield f"## Promises: {sum(line.kept for line in lines)} of {len(lines)} kept\n"
-    yield "Ratios are medians over the rounds of two measurements of the same round.\n"
+def promises(lines: list[Line], level: str, note: str = "") -> Iterator[str]:
+    """Yield what was promised beside what was measured, and why the rest was missed; `level` of the heading."""
+    yield f"{level} Promises: {sum(line.kept for line in lines)} of {len(lines)} kept\n"
+    if note:
+        yield f"{note}\n"
     yield "| what | promise | measured | |"
     yield "|---|---|---:|---|"
     for line in lines:
         yield f"| {line.what} | {line.promise} | {line.measured} | {'kept' if line.kept else '**missed**'} |"
     yield ""
-    yield from reasons_of(lines)
+    yield from _reasons_of(lines)
 
 
-def reasons_of(lines: list[Line]) -> Iterator[str]:
-    """Yield why promises are missed."""
+def _reasons_of(lines: list[Line]) -> Iterator[str]:
     missed = [line for line in lines if not line.kept]
     if missed:
         reasons = tomllib.loads(MISSED.read_text(encoding="utf-8"))

@@ -70,10 +70,10 @@ def program(file: str, given: dict[str, Any]) -> tuple[Callable[[Any], Any], Any
 
     feeds = feeder.direct(one)
     if feeds is None:
-        feeds = feeder.feed(rows_of(one, made.plan.request, made._needed))
+        feeds = feeder.feed(rows_of(one, made.plan.request, made.needed))
     output = next(each for each in made.plan.outputs if each.method == ask.__name__)
     names = [*output.outputs, *([output.refused] if output.refused else [])]
-    session = made._sessions.for_outputs(names)
+    session = made.sessions.for_outputs(names)
     wanted = {each.name for each in session.get_inputs()}
     feeds = {name: feeds[name] if name in feeds else unsaid(name, feeds) for name in wanted}
     return ask, one, batch, (lambda inputs: session.run(names, inputs), feeds)

@@ -23,7 +23,7 @@ import joblib
 import amber
 from benchmarks import flips
 from benchmarks.measure import ROOT, SAMPLE_ROWS, Times, cold, milliseconds, stolen
-from benchmarks.page import reasons_of, replaced
+from benchmarks.page import promises, replaced
 from benchmarks.program_subjects import FAST_START, ONE_ROW, SUBJECTS, rows_of
 from benchmarks.subjects import Subject
 from benchmarks.targets import Line
@@ -176,20 +176,13 @@ def _ratio(above: list[float], below: list[float]) -> float:
 
 def page(found: dict[str, Found], rounds: int, stolen_seconds: float, wall: float) -> Iterator[str]:
     """Yield the lines of the part about programs."""
-    lines = list(targets(found))
     yield "## Programs\n"
     yield (
         "Written by `python -m benchmarks.programs`: original (joblib) against program (`amber.program`), each in a "
         f"process of its own with one thread, in turns; medians of {rounds} rounds. {wall:.0f} s in all, of which the "
         f"host took {stolen_seconds:.1f} s (steal).\n"
     )
-    yield f"### Promises: {sum(line.kept for line in lines)} of {len(lines)} kept\n"
-    yield "| what | promise | measured | |"
-    yield "|---|---|---:|---|"
-    for line in lines:
-        yield f"| {line.what} | {line.promise} | {line.measured} | {'kept' if line.kept else '**missed**'} |"
-    yield ""
-    yield from reasons_of(lines)
+    yield from promises(list(targets(found)), "###")
     yield "### Times, original and program\n"
     head = (
         "start to first answer, ms",

@@ -75,6 +75,7 @@ MEANINGS = {
     "program_tree_depth": "depth of one tree of an ensemble",
     "program_rounds": "rounds of a loop inside a graph",
     "program_memory_bytes": "what the sessions of a process hold between their nodes, in bytes together",
+    "program_seconds": "one run of a graph, the rows of one block, in seconds; it ends between two nodes",
     "program_targets": "columns that one ensemble or classifier answers with",
     "replay_seconds": "wall clock of a replay in a child process, in seconds",
     "replay_extra_bytes": "address space of that process beyond four times the model, in bytes",

@@ -94,7 +94,7 @@ def _unlike(mine: Any, theirs: Any) -> Any:
 
 
 def _rows(away: Any) -> tuple[int, ...]:
-    return tuple(np.flatnonzero(away.reshape(len(away), -1).any(axis=1)).tolist())
+    return tuple(np.flatnonzero(away.reshape(len(away), -1).any(axis=1)).tolist()) if away.size else ()
 
 
 def largest(value: Any) -> float:

@@ -12,7 +12,7 @@ from amber.adapters.take import take
 from amber.cases import rows as tables_rows
 from amber.cases import tables
 from amber.cases.ask import INVERSE, ask
-from amber.cases.compare import compare, scale_of
+from amber.cases.compare import compare, ordinary_scales
 from amber.cases.quiet import single_thread, undisturbed
 from amber.cases.record import record
 from amber.cases.replay import replay
@@ -70,11 +70,7 @@ class Fresh:
     def __init__(self, model: Any, evidence: Evidence, X: Any) -> None:
         self.X = X
         self.expected: list[Answer] = []
-        self.scales: dict[tuple[str, str], float] = {}
-        for group in evidence.groups:
-            if group.kind in CLEAN_KINDS:
-                for answer in group.answers:
-                    scale_of(answer.columns, answer.method, self.scales)
+        self.scales = ordinary_scales(evidence.groups)
         self.count = X.shape[0] if hasattr(X, "shape") else len(X)
         self.transformed: Any = None
         for answer in evidence.groups[0].answers:

@@ -52,6 +52,7 @@ class Limits:
     program_tree_depth: int = 2048  # onnxruntime builds a tree by recursion: 15,000 end in a crash
     program_rounds: int = 100_000  # of a loop inside a graph
     program_memory_bytes: int = 4 * GIB  # what sessions of one process hold between their nodes, all together
+    program_seconds: float = 600.0  # one run of a graph: the rows of one block, wall clock
     program_targets: int = 65_536  # columns that one ensemble or classifier answers with
     # replay
     replay_seconds: float = 60.0  # in a child process, wall clock

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -62,6 +61,8 @@ class Policy:
             SourceError: The file cannot be read.
             UsageError: It is not a valid policy.
         """
+        import tomllib
+
         try:
             with open(path, "rb") as file:
                 data = tomllib.load(file)

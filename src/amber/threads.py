@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -20,6 +19,8 @@ def each(work: Callable[[Item], Result], items: Collection[Item], most: int = 10
 
     `work` may be called twice for an item.
     """
+    from concurrent.futures import ThreadPoolExecutor  # here, since small artifacts need no thread
+
     try:
         with ThreadPoolExecutor(min(len(items), most, os.cpu_count() or 1)) as pool:
             return list(pool.map(work, items))

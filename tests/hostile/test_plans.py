@@ -39,6 +39,7 @@ MODELS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "numbers": lambda: (LogisticRegression().fit(X, Y), X),
     "words": lambda: (make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression()).fit(WORDS, Y), WORDS),
     "texts": lambda: (make_pipeline(CountVectorizer(), LogisticRegression()).fit(TEXTS, Y), TEXTS),
+    "terms": lambda: (CountVectorizer().fit(TEXTS), TEXTS),
 }
 
 
@@ -164,6 +165,11 @@ PLANS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "a_pattern_without_end": ("texts", put("texts", 0, "prelude", "pattern", to="(a+)+$")),
     "ngrams_without_end": ("texts", put("texts", 0, "prelude", "ngrams", to=[1, 10**9])),
     "a_billion_hashed": ("texts", put("texts", 0, "prelude", "hashed", to=2**40)),
+    "no_rows_refused_by_one_of_none": ("numbers", method("predict", "nonempty", True)),
+    "fewer_terms_than_columns": ("terms", method("inverse_transform", "labels", [{"dtype": "<U3", "values": ["a"]}])),
+    "terms_of_two_tables": ("terms", method("inverse_transform", "labels", [{"dtype": "<U3", "values": ["a"]}] * 2)),
+    "terms_as_an_array": ("terms", method("inverse_transform", "layout", "array")),
+    "records_of_no_entries": ("numbers", method("predict", "layout", "records")),
     "a_term_twice": ("texts", put("texts", 0, "prelude", "vocabulary", to=["a", "a"])),
 }  # fmt: skip
 INTERFACES: dict[str, tuple[str, Callable[[Any], None]]] = {

@@ -21,7 +21,7 @@ MAX_FLOAT = 32  # characters; the longest repr of a float has 24
 
 Json = Any  # None | bool | int | str | list[Json] | dict[str, Json]
 
-_KEY = re.compile(r"[ -~\u00a0-\ud7ff]*")
+_KEY = r"[ -~\u00a0-\ud7ff]*"
 _encoder = msgspec.json.Encoder(order="sorted")
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
 
@@ -100,4 +100,7 @@ def is_key(key: str) -> bool:
 
     Up to there the orders by code point, by UTF-8 bytes and by UTF-16 units (RFC 8785) are the same.
     """
-    return 0 < len(key) <= MAX_KEY and _KEY.fullmatch(key) is not None
+    if not 0 < len(key) <= MAX_KEY:
+        return False
+    # most keys need no pattern, and this one takes milliseconds to compile
+    return key.isprintable() if key.isascii() else re.fullmatch(_KEY, key) is not None

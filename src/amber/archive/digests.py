@@ -5,7 +5,6 @@ The two never vouch for each other (`spec/digests.md`).
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -81,6 +80,8 @@ def of_each(work: Callable[[Sequence[Buffer]], Result], payloads: Sequence[Seque
 
 def sha256(parts: Sequence[Buffer]) -> bytes:
     """Return the raw SHA-256 digest of the concatenated `parts`."""
+    import hashlib  # here, since a plain load asks for no id, and it loads OpenSSL
+
     hasher = hashlib.sha256()
     for part in parts:
         hasher.update(part)
@@ -96,4 +97,4 @@ def artifact_id(members: Mapping[str, Sequence[Buffer]]) -> str:
     """
     covered = sorted(name for name in members if not names.is_signature(name))
     digests = of_each(sha256, [members[name] for name in covered])
-    return hashlib.sha256(b"".join(digests)).hexdigest()
+    return sha256([b"".join(digests)]).hex()

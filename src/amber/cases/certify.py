@@ -18,13 +18,14 @@ import numpy as np
 from amber.cases import plain, tables
 from amber.cases.ask import INVERSE
 from amber.cases.cells import Unsupported
-from amber.cases.compare import Comparison, Scales, compare, scale_of
+from amber.cases.compare import Comparison, Scales, compare, ordinary_scales, scales_of
 from amber.cases.quiet import undisturbed
 from amber.errors import AmberError, CaseError
-from amber.tree.evidence import CLEAN_KINDS, Answer, Evidence, Group
+from amber.tree.evidence import Answer, Evidence, Group
 
 Word = Literal["identical", "equivalent", "drifted", "not-covered"]
 _WORDS: tuple[Word, ...] = ("identical", "equivalent", "drifted")
+GOOD: tuple[Word, ...] = ("identical", "equivalent")  # a method with another verdict is not attached
 REFUSED = ("input-refused", "outside-domain")
 MAX_ROWS = 16  # rows named in one group
 # Layouts of answers that a program gives in plain arrays where the library is not installed.
@@ -45,7 +46,6 @@ class Seen:
     knife_edge: int = 0
     outside: int = 0  # rows outside the domain
     said: str = ""
-    flips: int = 0
     answered: bool = False  # some row of an answer was compared
 
 
@@ -100,11 +100,7 @@ def certify(
         single: It computes in float32.
         outside: Gives the rows of a request that are outside its domain; they are not compared.
     """
-    clean: dict[tuple[str, str], float] = {}
-    for group in evidence.groups:
-        if group.kind in CLEAN_KINDS:
-            for answer in group.answers:
-                scale_of(answer.columns, answer.method, clean)
+    clean = ordinary_scales(evidence.groups)
     found = {method: Certified(method) for method in methods}
     with undisturbed():
         for group in evidence.groups:
@@ -115,7 +111,7 @@ def certify(
 def _group(
     program: Any,
     group: Group,
-    clean: dict[tuple[str, str], float],
+    clean: Scales,
     found: dict[str, Certified],
     single: bool,
     outside: Outside | None,
@@ -127,9 +123,7 @@ def _group(
                 missing = Seen(group.id, group.kind, "not-covered", group.rows, said="pandas is not installed")
                 found[answer.method].groups.append(missing)
         return
-    scales = dict(clean)
-    for answer in group.answers:
-        scale_of(answer.columns, answer.method, scales)
+    scales = scales_of(group.answers, clean)
     recorded = {answer.method: answer for answer in group.answers}
     for answer in group.answers:
         if answer.repeatable and answer.method in found:
@@ -201,8 +195,7 @@ def _judged(result: Comparison, answer: Answer, group: Group, gone: set[int], se
     if not beyond:
         return seen("equivalent", knife_edge=len(knife), answered=bool(compared))
     said = result.distance or f"{result.expected} expected, got {result.got}"
-    flips = len(beyond) if answer.labels else 0
-    return seen("drifted", said[:200], beyond=_first(sorted(beyond)), knife_edge=len(knife), flips=flips)
+    return seen("drifted", said[:200], beyond=_first(sorted(beyond)), knife_edge=len(knife))
 
 
 def _label_kinds(answer: Any) -> list[str]:

@@ -7,7 +7,7 @@ tolerance, more where it does not, and infinity where a label differs.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from amber.cases import arrays, cells, frames, tables, ties
 from amber.errors import CaseError
-from amber.tree.evidence import Answer, Column
+from amber.tree.evidence import CLEAN_KINDS, Answer, Column, Group
 
 _NUMERIC = frozenset(arrays.NATIVE)
 _MANY_ULP = 10**6
@@ -65,14 +65,22 @@ def line_of(answer: Answer, column: Column, tightened: Line | None = None) -> Li
     return Line(relative, absolute)
 
 
-def scale_of(columns: Sequence[Column], method: str, into: dict[tuple[str, str], float]) -> None:
-    """Put the largest finite magnitude of each floating tensor into `into`, keeping larger ones."""
-    for column in columns:
-        if column.datatype in _FLOATS and column.parameters.get(arrays.ITEMS) is None:
-            values = _floats(column)
-            finite = np.abs(values[np.isfinite(values)])
-            key = (method, column.name)
-            into[key] = max(into.get(key, 0.0), float(finite.max(initial=0.0)))
+def scales_of(answers: Iterable[Answer], known: Scales | None = None) -> Scales:
+    """Return the `s` of each floating output: the largest finite magnitude in these answers, or in `known`."""
+    found = dict(known or {})
+    for answer in answers:
+        for column in answer.columns:
+            if column.datatype in _FLOATS and column.parameters.get(arrays.ITEMS) is None:
+                values = _floats(column)
+                finite = np.abs(values[np.isfinite(values)])
+                key = (answer.method, column.name)
+                found[key] = max(found.get(key, 0.0), float(finite.max(initial=0.0)))
+    return found
+
+
+def ordinary_scales(groups: Iterable[Group]) -> Scales:
+    """Return the `s` of each floating output on ordinary rows; that of other rows is never smaller."""
+    return scales_of(answer for group in groups if group.kind in CLEAN_KINDS for answer in group.answers)
 
 
 def compare(

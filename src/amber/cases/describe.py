@@ -98,7 +98,7 @@ def describe_inputs(
         gaps: Whether a missing value was answered, by position of the column.
     """
     found: list[InputDraft] = []
-    body = [column for column in columns if column.parameters.get(frames.ROLE) != "index"]
+    body = frames.body(columns)
     if layout == "csr":
         wide = int(str(body[0].parameters[tables.SHAPE]).split(",")[1])
         schema = SchemaDraft(kinds=["number"], order=0)
@@ -125,7 +125,7 @@ def describe_outputs(model: Any, answers: Sequence[Answer]) -> list[OutputDraft]
     """Return one draft for each output tensor of each method that answered."""
     found: list[OutputDraft] = []
     for answer in answers:
-        columns = [c for c in answer.columns if c.parameters.get(frames.ROLE) != "index"][:MAX_COLUMNS]
+        columns = frames.body(answer.columns)[:MAX_COLUMNS]
         if answer.layout == "csr":
             columns = columns[:1]
         for position, column in enumerate(columns):

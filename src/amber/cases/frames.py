@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,11 @@ def encode_frame(frame: Any, prefix: str = "") -> list[Column]:
             column.parameters[LABEL] = cells.dump(label)
         columns.append(column)
     return columns + encode_index(frame.index, prefix)
+
+
+def body(columns: Iterable[Column]) -> list[Column]:
+    """Return the columns that are no level of an index."""
+    return [column for column in columns if column.parameters.get(ROLE) != "index"]
 
 
 def column_names(labels: list[Any], prefix: str) -> list[str]:
@@ -157,15 +163,15 @@ def decode_frame(columns: list[Column]) -> Any:
 
 
 def _decode_frame(pandas: Any, columns: list[Column]) -> Any:
-    body = [column for column in columns if column.parameters.get(ROLE) != "index"]
+    own = body(columns)
     levels = [column for column in columns if column.parameters.get(ROLE) == "index"]
-    if len(body) > MAX_COLUMNS or len({column.shape for column in columns}) > 1:
+    if len(own) > MAX_COLUMNS or len({column.shape for column in columns}) > 1:
         raise CaseError("cases-shape", "the columns of a frame have different lengths")
     index = _decode_index(levels)
     rows = columns[0].shape[0] if columns else 0
-    parts = {position: decode_series(column) for position, column in enumerate(body)}
+    parts = {position: decode_series(column) for position, column in enumerate(own)}
     frame = pandas.DataFrame(parts, index=pandas.RangeIndex(rows), copy=False)
-    frame.columns = pandas.Index([label_of(column) for column in body])
+    frame.columns = pandas.Index([label_of(column) for column in own])
     if index is not None:
         frame.index = index
     return frame

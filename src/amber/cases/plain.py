@@ -23,8 +23,16 @@ def decode(layout: str, columns: list[Column]) -> Any:
     except CaseError as error:
         if error.code != "cases-library" or layout != "frame":
             raise
-    body = [column for column in columns if column.parameters.get(frames.ROLE) != "index"]
-    return {frames.label_of(column): _values(column) for column in body}
+    return columns_of(columns)
+
+
+def columns_of(columns: list[Column]) -> dict[Any, Any]:
+    """Return a frame as a dict of its columns: a label, and an array of values.
+
+    Raises:
+        CaseError: `cases-...`: a column holds what only pandas can hold.
+    """
+    return {frames.label_of(column): _values(column) for column in frames.body(columns)}
 
 
 def _values(column: Column) -> Any:

@@ -19,7 +19,7 @@ from amber.cases.anatomy import Chain, call_cost, chain_of, holds_training_rows,
 from amber.cases.ask import DERIVED, INVERSE, SCORES, Asked, answer_of, ask, available, same_bits
 from amber.cases.budget import KIB, budget_bytes, column_bytes, group_bytes
 from amber.cases.cells import Unsupported
-from amber.cases.compare import Scales, scale_of
+from amber.cases.compare import Scales, scales_of
 from amber.cases.describe import InputDraft, OutputDraft, describe_inputs, describe_outputs
 from amber.cases.edges import Edge, edge_tables
 from amber.cases.further import category_rows, further_rows, pool_rows, telling_method, words
@@ -108,7 +108,7 @@ class _Recorder:
         self.unrepeatable: set[str] = set()
         self.notes: list[str] = []
         self.budget = budget_bytes(model_bytes, limits.cases_bytes)
-        self.scales: dict[tuple[str, str], float] = {}
+        self.scales: Scales = {}
         self.dropped = 0
         self.single = False
         self.overhead = 0  # bytes of JSON of one group
@@ -351,8 +351,8 @@ class _Recorder:
     def _mark(self, groups: list[Group], kept: list[Live]) -> Edges:
         """Mark the rows of every group that rounding decides; widen what ordinary rows show to be badly conditioned."""
         main = groups[0]
-        for answer in (answer for group in groups if group.kind == main.kind for answer in group.answers):
-            scale_of(answer.columns, answer.method, self.scales)
+        same = [answer for group in groups if group.kind == main.kind for answer in group.answers]
+        self.scales = scales_of(same, self.scales)
         alone = max(4, min(MAX_ALONE, _ALONE_WORK // self.cost[0]))
         found = find_edges(self.model, self.chain, kept[0], self._knife_methods(main), self.scales, alone)
         widened = {method: widening(ratio) for method, ratio in found.ratios.items()}
@@ -376,10 +376,7 @@ class _Recorder:
 
     def _own(self, group: Group) -> Scales:
         """The scales of a group: its own largest values beside those of the ordinary rows."""
-        scales = dict(self.scales)
-        for answer in group.answers:
-            scale_of(answer.columns, answer.method, scales)
-        return scales
+        return scales_of(group.answers, self.scales)
 
     def _knife_methods(self, group: Group) -> list[str]:
         answered = [a.method for a in group.answers if a.columns and a.method != INVERSE]

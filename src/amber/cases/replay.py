@@ -11,7 +11,7 @@ import numpy as np
 
 from amber.cases import tables
 from amber.cases.ask import INVERSE, Asked, ask
-from amber.cases.compare import Comparison, Line, Scales, compare, scale_of
+from amber.cases.compare import Comparison, Line, Scales, compare, ordinary_scales, scales_of
 from amber.cases.explain import drifted, raised, refused_differently, whole_difference
 from amber.cases.quiet import single_thread, undisturbed
 from amber.cases.trace import FirstStep
@@ -75,18 +75,12 @@ class _Replayer:
         self.findings: list[Finding] = []
         self.rows = self.knife_edge = self.replayed = self.compared = 0
         self.notes: list[str] = []
-        self.clean: dict[tuple[str, str], float] = {}
-
-    def _scales(self) -> None:
-        for group in self.groups:
-            if group.kind in CLEAN_KINDS:
-                for answer in group.answers:
-                    scale_of(answer.columns, answer.method, self.clean)
+        self.clean: Scales = {}
 
     def run(self, deadline: float | None) -> Replayed:
         reason = ""
         try:
-            self._scales()
+            self.clean = ordinary_scales(self.groups)
         except CaseError as error:
             self._found(3, Finding(error.code, "", "", None, "a recorded case", error.message))
         for group in self.groups:
@@ -133,9 +127,7 @@ class _Replayer:
 
     def _group(self, group: Group) -> None:
         X = tables.decode(group.layout, group.inputs)
-        scales: dict[tuple[str, str], float] = dict(self.clean)
-        for answer in group.answers:
-            scale_of(answer.columns, answer.method, scales)
+        scales = scales_of(group.answers, self.clean)
         recorded = {answer.method: answer for answer in group.answers}
         differing: set[int] = set()
         for answer in group.answers:

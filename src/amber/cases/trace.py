@@ -9,7 +9,7 @@ import numpy as np
 
 from amber.cases import tables
 from amber.cases.anatomy import chain_of
-from amber.cases.compare import Comparison, compare, scale_of
+from amber.cases.compare import Comparison, compare, scales_of
 from amber.cases.steps import single_precision, step_outputs
 from amber.tree.evidence import Answer, Group, StepOutput
 
@@ -89,7 +89,5 @@ class FirstStep:
 
 
 def _compared(step: StepOutput, got: StepOutput, number: int, *, single: bool) -> Comparison:
-    scales: dict[tuple[str, str], float] = {}
-    scale_of(step.columns, "step", scales)
     expected = Answer("step", step.layout, step.columns, single=single)
-    return compare(expected, tables.Table(got.layout, got.columns, number), number, scales)
+    return compare(expected, tables.Table(got.layout, got.columns, number), number, scales_of([expected]))

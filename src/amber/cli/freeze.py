@@ -43,9 +43,9 @@ def command(
 ) -> int:
     """Freeze the model into a program that runs without its library, and certify it by the recorded cases.
 
-    Every case of every method runs through the program; a method that answers otherwise is left out with the rows that
-    show why, and where none is left nothing is written. The result is a new artifact with lineage; its signatures are
-    dropped.
+    Every case of every method runs through the program, in a process of its own; a method that answers otherwise is
+    left out with the rows that show why, and where none is left nothing is written. A model that Amber has no graph of
+    is given to skl2onnx and held to the same. The result is a new artifact with lineage; its signatures are dropped.
     """
     policy = policy_of(policy_file, allow)
     from amber.models.freeze import freeze

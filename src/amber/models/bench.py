@@ -26,6 +26,7 @@ from amber.models.bench_worker import Order, Outcome, Part, Said, part_of, table
 from amber.models.child import as_path
 from amber.models.libraries import needed
 from amber.policy import Policy
+from amber.programs.plan import INVERSE
 
 if TYPE_CHECKING:
     from amber.tree.evidence import Group
@@ -40,7 +41,6 @@ _ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )  # fmt: skip
-_INVERSE = "inverse_transform"
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def bench(
                 allow=list(rules.allow), limits=asdict(rules.limits), method=asked, methods=[], layout=group.layout,
                 columns=parts, kept=kept, rows=rows, started=0.0,
             )  # fmt: skip
-            methods = [each for each in made.methods if each != _INVERSE]
+            methods = [each for each in made.methods if each != INVERSE]
             found = _rounds(order, methods, rounds, rules.limits.replay_seconds, progress)
     notes = [f"the {side} was not measured: {_why(each[0])}" for side, each in found.items() if each[0].code]
     answers = () if notes else _compared(found)
@@ -174,8 +174,8 @@ def _method(known: Sequence[str], wanted: str | None) -> str:
         raise UsageError(
             "method-unknown", f"the program has no method {shown(wanted)!r}", hint=f"it has {', '.join(known)}"
         )
-    able = [each for each in known if each != _INVERSE]
-    if wanted == _INVERSE or not able:
+    able = [each for each in known if each != INVERSE]
+    if wanted == INVERSE or not able:
         raise UsageError("method-unknown", "inverse_transform answers no recorded rows")
     return wanted or ("predict" if "predict" in able else able[0])
 

@@ -145,25 +145,9 @@ def table_of(layout: str, parts: Sequence[Part], *, named: bool) -> Any:
     columns = [Column(each.name, each.datatype, each.shape, each.data, each.parameters) for each in parts]
     if layout != "frame" or not named:
         return tables.decode(layout, columns)
-    from amber.cases import frames
+    from amber.cases import plain
 
-    return {
-        frames.label_of(column): _values(column) for column in columns if column.parameters.get(frames.ROLE) != "index"
-    }
-
-
-def _values(column: Any) -> Any:
-    """Return a column of a frame as an array."""
-    from amber.cases import arrays, frames
-
-    if arrays.ITEMS in column.parameters:
-        return arrays.object_array(arrays.decode_values(column, column.shape[0]), column.shape)
-    if str(column.parameters.get(arrays.DTYPE, "")).startswith(_PANDAS):
-        return frames.decode_series(column).astype(object).to_numpy()
-    return arrays.decode(column)
-
-
-_PANDAS = ("Int", "UInt", "Float", "boolean", "datetime64")  # dtypes that only pandas has
+    return plain.columns_of(columns)
 
 
 def part_of(table: Any, rows: Sequence[int]) -> Any:

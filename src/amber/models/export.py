@@ -19,6 +19,7 @@ import msgspec
 from amber.errors import AmberError, FormatError, SourceError, UsageError, shown
 from amber.models.libraries import needed
 from amber.policy import Policy
+from amber.programs.plan import INVERSE
 
 if TYPE_CHECKING:
     from amber.archive.manifest import Manifest
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from amber.programs.program import Program
     from amber.tree.evidence import Evidence
 
-_INVERSE = "inverse_transform"
 _ML = "ai.onnx.ml"
 _LOOKUP = 2  # the first version of LabelEncoder that maps texts to numbers
 _FOLDER = "test_data_set_"
@@ -169,12 +169,12 @@ class _Plain:
         self.plan, self.domain, self.rules = plan, domain, made.domain
         found = wire.walk(graph, rules.limits)
         declared = {each.name for each in (found.graph or wire.Graph()).output}
-        wanted = [name for each in plan.outputs if each.method != _INVERSE for name in each.outputs]
+        wanted = [name for each in plan.outputs if each.method != INVERSE for name in each.outputs]
         if not wanted:
             raise UsageError(
                 "method-absent", "the program has nothing but inverse_transform", hint="amber.program(FILE) answers it"
             )
-        wanted += [each.refused for each in plan.outputs if each.refused and each.method != _INVERSE]
+        wanted += [each.refused for each in plan.outputs if each.refused and each.method != INVERSE]
         if missing := sorted(set(wanted) - declared):
             raise FormatError("program-interface", f"the graph has no output {shown(missing[0])}")
         self.model: Any = onnx.load_model_from_string(wire.pruned(found, wanted, rules.limits))
@@ -357,7 +357,7 @@ def _outside(plain: _Plain) -> Iterator[dict[str, Any]]:
     for record in plan.records:
         yield {"what": "records", "input": record.input, "records": record,
                "said": f"the features of dicts for {record.input}"}  # fmt: skip
-    if any(each.method == _INVERSE for each in plan.outputs):
+    if any(each.method == INVERSE for each in plan.outputs):
         yield {"what": "inverse", "said": "inverse_transform: it has an input of its own"}
 
 

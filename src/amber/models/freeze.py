@@ -36,6 +36,12 @@ class Frozen:
     certificate: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
+    @property
+    def converter(self) -> str:
+        """Which converter made the graph; empty for one of Amber's own."""
+        source = str(self.certificate.get("source", "amber"))
+        return "" if source == "amber" else source
+
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as plain data."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"notes": list(self.notes)}
@@ -43,7 +49,7 @@ class Frozen:
     def __str__(self) -> str:
         lines = [
             f"{self.path}: {self.name} {self.version}, {self.size} bytes",
-            f"  program {self.program}: {self.verdict}",
+            f"  program {self.program}: {self.verdict}{self.converter and f', its graph made by {self.converter}'}",
         ]
         lines += [f"  {method:<22} {verdict}" for method, verdict in self.methods.items()]
         lines += [f"  {method:<22} absent: {why}" for method, why in self.absent.items()]
@@ -72,24 +78,29 @@ def freeze(
 
     The model, its cases, card and environment keep their bytes; signatures are dropped, `lineage.parent` is the old id.
     Where there is no card, a linear model or a small tree gets one that says what it computes.
-    Neither the model's library nor its code is needed or run. A program of the same precision is replaced.
+    A program of the same precision is replaced. Neither the model's library nor its code is needed or run, but for a
+    model Amber has no graph of: it is loaded, as `load` does, and given to skl2onnx where that is installed.
 
     Args:
         source: The artifact.
         target: The file to write; by default `NAME.frozen.amber` beside the source.
         precision: `float64`, or `float32` for browsers and accelerators.
-        policy: What the reader accepts, as for `load`; `allow` names functions that may be traced.
+        policy: What the reader accepts, as for `load`; `allow` names functions that may be traced, `limits` bound the
+            process in which the program is asked the cases (`replay_seconds`, `replay_extra_bytes`).
 
     Raises:
-        FreezeError: No method has a form as a graph, or none answers like the original; nothing is written.
+        FreezeError: No method has a form as a graph, none answers like the original, or the cases could not be asked in
+            the time and memory there is; nothing is written.
         AmberError: As `load` raises.
     """
+    from amber.adapters.build import build
     from amber.archive.assemble import read_evidence, read_tree
-    from amber.archive.digests import artifact_id
-    from amber.archive.manifest import Lineage
+    from amber.archive.names import CARD
     from amber.archive.write import check_target
     from amber.models.audit import audit
-    from amber.models.freezing import frozen
+    from amber.models.card import written
+    from amber.models.descend import descend
+    from amber.models.freezing import frozen, process
     from amber.vault.check import open_checked
 
     if precision not in ("float64", "float32"):
@@ -99,17 +110,22 @@ def freeze(
     check_target(path)
     with open_checked(source, rules, "auto") as checked:
         opened, manifest = checked.opened, checked.manifest
-        tree = read_tree(opened.members, rules.limits)
-        audit(tree, rules)
         evidence = read_evidence(manifest, opened.members, rules.limits)
-        program = frozen(tree, evidence, manifest.methods, manifest.libraries, precision=precision, policy=rules)
-        parent = artifact_id({name: [view] for name, view in opened.members.items()})
+        frames = evidence is not None and any(group.layout == "frame" for group in evidence.groups)
+        with process(frames=frames) as child:
+            tree = read_tree(opened.members, rules.limits)
+            audit(tree, rules)
+            program = frozen(
+                tree, evidence, manifest.methods, manifest.libraries, precision=precision, policy=rules, child=child,
+                original=lambda: build(tree, manifest.libraries),
+            )  # fmt: skip
         draft = attached(manifest, program)
-        draft = msgspec.structs.replace(draft, lineage=Lineage(parent=parent, note="frozen"))
-        size = _written(path, draft, tree, evidence, opened.members, program, rules)
-        signed = any(name.startswith("signatures/") for name in opened.members)
-    notes = ("the signatures were dropped: they spoke of the old artifact",) if signed else ()
-    return described(os.fspath(path), size, draft, program, notes)
+        card = None if CARD in opened.members else written(draft, tree)
+        done = descend(
+            checked, path, draft, note="frozen", tree=tree, evidence=evidence, rules=rules, card=card,
+            made=members_of(program),
+        )  # fmt: skip
+    return described(os.fspath(path), done.size, done.manifest, program, done.notes)
 
 
 def _target(source: Any, target: str | os.PathLike[str] | None) -> str | os.PathLike[str]:
@@ -119,28 +135,6 @@ def _target(source: Any, target: str | os.PathLike[str] | None) -> str | os.Path
         raise UsageError("target-missing", "bytes have no name", where="target", hint="say where to write")
     path = Path(source)
     return path.with_name(f"{path.stem}.frozen.amber")
-
-
-def _written(
-    path: Any,
-    draft: Manifest,
-    tree: Any,
-    evidence: Any,
-    members: Mapping[str, Any],
-    program: FrozenProgram,
-    rules: Policy,
-) -> int:
-    from amber.archive.assemble import assemble
-    from amber.archive.write import write_artifact
-    from amber.models.card import written
-
-    card = members.get("README.md") or written(draft, tree)
-    extra = {name: [view] for name, view in members.items() if name.startswith("programs/")} | members_of(program)
-    whole = assemble(
-        draft, tree, evidence, bytes(members["env/pylock.toml"]), None if card is None else bytes(card), extra,
-        rules.limits,
-    )  # fmt: skip
-    return write_artifact(path, whole)
 
 
 def members_of(program: FrozenProgram) -> dict[str, list[bytes]]:

@@ -17,8 +17,10 @@ from amber.policy import Policy
 
 if TYPE_CHECKING:
     from amber.archive.manifest import Manifest, ProgramInfo
+    from amber.cases.certify import Certified
     from amber.programs.plan import Domain, Plan, Rule
     from amber.programs.program import Program
+    from amber.tree.evidence import Evidence
 
 Replay = Literal["auto", "always", "never"]
 
@@ -86,14 +88,15 @@ def opened(manifest: Manifest, info: ProgramInfo, members: Any, rules: Policy) -
 
     plan, domain = plan_of(info, members)
     graph = bytes(members[info.member])
-    check_plan(plan, domain, info.certificate, check_graph(graph, rules.limits), rules.limits)
+    checked = check_graph(graph, rules.limits)
+    check_plan(plan, domain, info.certificate, checked, rules.limits)
     if plan.precision != info.precision:
         raise FormatError("plan-invalid", f"the plan is {plan.precision}, the manifest {info.precision}",
                           where=info.member)  # fmt: skip
     try:
         return Program(
-            plan, Sessions(graph, limits=rules.limits), name=manifest.name, version=manifest.version,
-            certificate=info.certificate, domain=domain.rules,
+            plan, Sessions(graph, limits=rules.limits, model=checked.model), name=manifest.name,
+            version=manifest.version, certificate=info.certificate, domain=domain.rules,
         )  # fmt: skip
     except AuditError as error:  # the settings of a prelude
         raise FormatError("plan-invalid", str(error.message), where=error.where) from error
@@ -136,28 +139,39 @@ def confirm(made: Program, manifest: Manifest, members: Any, rules: Policy) -> N
         CaseError: `verdict-drifted`: some method does not answer as certified.
     """
     from amber.archive.assemble import read_evidence
-    from amber.cases.certify import certify
 
     evidence = read_evidence(manifest, members, rules.limits)
     if evidence is None:
         raise CaseError(
             "no-cases", "the program cannot be checked here: the artifact has no cases", where=manifest.name
         )
+    confirmed(made, evidence, manifest.name)
+
+
+def confirmed(made: Program, evidence: Evidence, where: str) -> list[Certified]:
+    """Replay recorded cases through the program and return what was found of each method.
+
+    Raises:
+        CaseError: `verdict-drifted`: some method does not answer as certified; `no-cases`: one cannot be compared.
+    """
+    from amber.cases.certify import certify
+
     outside = outside_of(made.plan, made.domain) if made.domain else None
     single = made.plan.precision == "float32"
     found = certify(made.undomained(), evidence, made.methods, single=single, outside=outside)
     for each in found:
         if each.verdict == "not-covered" and not any("not installed" in seen.said for seen in each.groups):
-            raise CaseError("no-cases", f"no case of {each.method} can be compared here", where=manifest.name)
+            raise CaseError("no-cases", f"no case of {each.method} can be compared here", where=where)
     worse = [each for each in found if each.verdict == "drifted"]
     if worse:
         first = worse[0].drifted[0]
         raise CaseError(
             "verdict-drifted",
             f"{worse[0].method} of the program does not answer as certified: case {first.group}: {first.said}",
-            where=manifest.name,
+            where=where,
             hint="use the onnxruntime it was certified with, or freeze the artifact again here",
         )
+    return found
 
 
 def outside_of(plan: Plan, rules: Sequence[Rule]) -> Callable[[Any], list[int]]:

@@ -16,7 +16,8 @@ from amber.policy import Policy
 def redact(source: Any, target: str | os.PathLike[str], *, policy: Policy | None = None) -> Saved:
     """Write a copy of an artifact whose cases hold no recorded row: every column is redrawn, the answers asked anew.
 
-    The model's members, card and environment keep their bytes; signatures are dropped, `lineage.parent` is the old id.
+    The model's members, card and environment keep their bytes; signatures and programs are dropped, and said so;
+    `lineage.parent` is the old id.
 
     Args:
         source: The artifact.
@@ -27,13 +28,12 @@ def redact(source: Any, target: str | os.PathLike[str], *, policy: Policy | None
         AmberError: As `load` raises; and nothing is written.
     """
     from amber.adapters.build import build
-    from amber.archive.assemble import assemble, read_evidence, read_tree
-    from amber.archive.digests import artifact_id
-    from amber.archive.manifest import Lineage
-    from amber.archive.write import check_target, write_artifact
+    from amber.archive.assemble import read_evidence, read_tree
+    from amber.archive.write import check_target
     from amber.cases.record import record
     from amber.cases.tables import decode
     from amber.models.audit import audit
+    from amber.models.descend import descend
     from amber.models.save import model_bytes
     from amber.vault.check import open_checked
 
@@ -49,29 +49,16 @@ def redact(source: Any, target: str | os.PathLike[str], *, policy: Policy | None
         known = next((group for group in groups if group.kind == "sample"), None)
         rows = None if known is None else decode(known.layout, known.inputs)
         recorded = record(model, rows, rows="synthetic", mask=(), model_bytes=model_bytes(tree), limits=rules.limits)
-        signed = any(name.startswith("signatures/") for name in opened.members)
         draft = msgspec.structs.replace(
             manifest,
-            members={},
-            lineage=Lineage(
-                parent=artifact_id({name: [view] for name, view in opened.members.items()}), note="redacted"
-            ),
             inputs=recorded.inputs,
             outputs=recorded.outputs,
             batching=recorded.batching,
             methods=recorded.methods,
-            programs=[],
+            programs=[],  # certified by rows that are gone
         )
-        card = opened.members.get("README.md")
-        members = assemble(
-            draft,
-            tree,
-            recorded.evidence,
-            bytes(opened.members["env/pylock.toml"]),
-            None if card is None else bytes(card),
-        )
-        size = write_artifact(target, members)
-    notes = [*recorded.notes]
-    if signed:
-        notes.append("the signatures were dropped: they spoke of the old artifact")
-    return Saved(os.fspath(target), size, draft.name, draft.version, recorded.evidence.rows, tuple(notes))
+        done = descend(checked, target, draft, note="redacted", tree=tree, evidence=recorded.evidence, rules=rules)
+    return Saved(
+        os.fspath(target), done.size, draft.name, draft.version, recorded.evidence.rows,
+        (*recorded.notes, *done.notes),
+    )  # fmt: skip

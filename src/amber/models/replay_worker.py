@@ -6,8 +6,6 @@ differ from machine to machine and say nothing about the model.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 from dataclasses import asdict, replace
 from typing import Any
@@ -15,34 +13,31 @@ from typing import Any
 import msgspec
 from blake3 import blake3
 
+from amber.models.child import Order, Outcome, answer, begun, limit_memory
 
-def main(descriptor: int) -> int:
+
+def main(arguments: list[str]) -> int:
     """Run one order from standard input; return the exit status."""
-    from amber.models.child import Order, Outcome
-
+    descriptor, _ = begun(arguments)
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
-    known = set(sys.path)
-    sys.path.extend(entry for entry in order.path if entry not in known)
     try:
         outcome = _replay(order)
     except MemoryError:
         outcome = Outcome("unchecked", "budget", "more memory than four times the model and 1 GiB")
-    with os.fdopen(descriptor, "wb") as pipe:
-        pipe.write(msgspec.json.encode(outcome))
+    answer(descriptor, msgspec.json.encode(outcome))
     return 0
 
 
-def _replay(order: Any) -> Any:
+def _replay(order: Order) -> Outcome:
     from amber.archive.assemble import read_evidence, read_tree
     from amber.archive.names import MANIFEST
     from amber.errors import AmberError, BuildError
     from amber.limits import DEFAULT
     from amber.models.audit import audit
-    from amber.models.child import Outcome
     from amber.policy import Policy
     from amber.vault.check import open_checked
 
-    rules = Policy(allow=tuple(order.allow), limits=replace(DEFAULT, **order.limits))
+    rules = Policy(allow=tuple(order.allow), limits=replace(DEFAULT, **order.limits))  # type: ignore[arg-type]
     try:
         with open_checked(order.source, rules, "auto") as checked:
             if blake3(checked.opened.members[MANIFEST]).hexdigest() != order.manifest:
@@ -62,17 +57,16 @@ def _replay(order: Any) -> Any:
     return _answers(model, evidence, order)
 
 
-def _program(order: Any, checked: Any, rules: Any) -> Any:
+def _program(order: Order, checked: Any, rules: Any) -> Outcome:
     """Ask a program for every recorded case."""
     import onnxruntime  # noqa: F401 - before the limit: its own mappings say nothing about the program
 
     from amber.errors import CaseError
-    from amber.models.child import Outcome
     from amber.models.program import chosen, confirm, opened
 
     manifest, members = checked.manifest, checked.opened.members
     info = chosen(manifest, order.program)
-    _limit_memory(4 * order.model_bytes + int(order.limits["replay_extra_bytes"]))
+    limit_memory(4 * order.model_bytes + int(order.limits["replay_extra_bytes"]))
     try:
         confirm(opened(manifest, info, members, rules), manifest, members, rules)
     except CaseError as error:
@@ -80,7 +74,7 @@ def _program(order: Any, checked: Any, rules: Any) -> Any:
     return Outcome("equivalent")
 
 
-def _evidence(order: Any, rules: Any, checked: Any, read_evidence: Any) -> Any:
+def _evidence(order: Order, rules: Any, checked: Any, read_evidence: Any) -> Any:
     from amber.vault.check import open_checked
 
     if not order.cases_from:
@@ -89,29 +83,17 @@ def _evidence(order: Any, rules: Any, checked: Any, read_evidence: Any) -> Any:
         return read_evidence(other.manifest, other.opened.members, rules.limits)
 
 
-def _built(tree: Any, libraries: dict[str, str], order: Any) -> Any:
+def _built(tree: Any, libraries: dict[str, str], order: Order) -> Any:
     from amber.adapters.build import build
     from amber.models.environment import written_versions
 
     written_versions(libraries)
-    _limit_memory(4 * order.model_bytes + int(order.limits["replay_extra_bytes"]))
+    limit_memory(4 * order.model_bytes + int(order.limits["replay_extra_bytes"]))
     return build(tree, libraries)
 
 
-def _limit_memory(extra_bytes: int) -> None:
-    """Allow `extra_bytes` of address space on top of what the interpreter and the libraries hold now."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
-        with open("/proc/self/statm", "rb") as file:
-            now = int(file.read().split()[0]) * resource.getpagesize()
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (now + extra_bytes, hard))
-
-
-def _answers(model: Any, evidence: Any, order: Any) -> Any:
+def _answers(model: Any, evidence: Any, order: Order) -> Outcome:
     from amber.cases.replay import replay
-    from amber.models.child import Outcome
 
     if evidence is None or not evidence.groups:
         return Outcome("unchecked", "no-cases")
@@ -126,4 +108,4 @@ def _answers(model: Any, evidence: Any, order: Any) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(sys.argv[1:]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from amber.cases import arrays, frames, tables
 from amber.errors import FreezeError
 from amber.tree import nodes
 from amber.tree.evidence import CLEAN_KINDS, Answer, Column, Evidence, Group
@@ -13,7 +14,6 @@ from amber.tree.nodes import Tree
 if TYPE_CHECKING:
     from amber.programs.plan import Request
 
-_DTYPE, _ROLE, _SPARSE, _SHAPE = "amber.dtype", "amber.role", "amber.sparse", "amber.shape"
 # Classes that take a column of texts: what else takes one-dimensional strings takes them as categories.
 VECTORISERS = frozenset(f"sklearn.feature_extraction.text.{n}" for n in
                         ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer"))  # fmt: skip
@@ -31,6 +31,7 @@ class AnswerForm:
     whole: bool = False
     none: str = ""
     follows: bool = False
+    nonempty: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,6 @@ def facts_of(evidence: Evidence, tree: Tree) -> Facts:
 
 
 def _request(main: Group, evidence: Evidence, tree: Tree) -> Request:
-    from amber.cases import frames
     from amber.programs.plan import Request
 
     kinds = ("column-order", "column-extra", "column-missing", "no-rows")
@@ -72,7 +72,7 @@ def _request(main: Group, evidence: Evidence, tree: Tree) -> Request:
     form: Any = "table"
     names: list[Any] | None = None
     one = False
-    body = [column for column in main.inputs if column.parameters.get(_ROLE) != "index"]
+    body = frames.body(main.inputs)
     width = len(body)
     if main.layout == "frame":
         names = [frames.label_of(column) for column in body]
@@ -95,7 +95,8 @@ def _request(main: Group, evidence: Evidence, tree: Tree) -> Request:
         order = "any" if _by_name(evidence) else "position"
     return Request(
         form=form, width=width, names=names, order=order,
-        objects=_objects(main, evidence), lists=_contained(evidence, "values", True),
+        objects=_objects(main, evidence),
+        lists=_contained(evidence, "values", True),
         extra=answered["column-extra"], partial=answered["column-missing"], empty=answered["no-rows"], one=one,
         arrays=names is None or _contained(evidence, "array", False),
     )  # fmt: skip
@@ -106,9 +107,9 @@ def _nones(main: Group) -> dict[int, int]:
     from amber.programs import plan
 
     found = {}
-    body = [column for column in main.inputs if column.parameters.get(_ROLE) != "index"]
+    body = frames.body(main.inputs)
     for position, column in enumerate(body if main.layout == "frame" else []):
-        text = str(column.parameters.get(_DTYPE, ""))
+        text = str(column.parameters.get(arrays.DTYPE, ""))
         if text in ("str", "category"):
             found[position] = plan.NAN
         elif text.startswith("string") or text[:1].isupper():
@@ -140,8 +141,7 @@ def _alike(one: Answer, other: Answer) -> bool:
     import numpy as np
 
     kinds = {"FP64": np.float64, "FP32": np.float32}
-    mine, theirs = ([column for column in each.columns if column.parameters.get(_ROLE) != "index"]
-                    for each in (one, other))  # fmt: skip
+    mine, theirs = (frames.body(each.columns) for each in (one, other))
     for left, right in zip(mine, theirs, strict=False):
         if left.datatype in kinds and right.datatype in kinds:
             first, second = (np.frombuffer(each.data, kinds[each.datatype]) for each in (left, right))
@@ -154,11 +154,9 @@ def _alike(one: Answer, other: Answer) -> bool:
 
 def _objects(main: Group, evidence: Evidence) -> bool:
     """Whether a table of objects is taken as numbers."""
-    from amber.cases import arrays
-
     for group in evidence.groups:
-        asked = [column for column in group.inputs if column.parameters.get(_ROLE) != "index"]
-        objects = bool(asked) and all(_dtype(column, arrays) == "|O" for column in asked)
+        asked = frames.body(group.inputs)
+        objects = bool(asked) and all(_dtype(column) == "|O" for column in asked)
         if group.kind == "dtype" and main.layout == group.layout in ("frame", "array") and objects:
             return any(answer.layout for answer in group.answers) or not group.answers
     return True
@@ -171,35 +169,37 @@ def _contained(evidence: Evidence, layout: str, unknown: bool) -> bool:
 
 
 def _shape(columns: list[Column]) -> int:
-    return int(str(columns[0].parameters[_SHAPE]).split(",")[1])
+    return int(str(columns[0].parameters[tables.SHAPE]).split(",")[1])
 
 
 def _width(answer: Answer) -> int:
-    body = [column for column in answer.columns if column.parameters.get(_ROLE) != "index"]
+    body = frames.body(answer.columns)
     if answer.layout == "csr":
         return _shape(body)
     return len(body) if answer.layout == "frame" else (*body[0].shape, 1)[1]
 
 
 def _form(answer: Answer, evidence: Evidence) -> AnswerForm:
-    from amber.cases import arrays, frames
-
-    body = [column for column in answer.columns if column.parameters.get(_ROLE) != "index"]
-    dtypes = [_dtype(column, arrays) for column in body]
-    sparse = str(body[0].parameters.get(_SPARSE, "")) if answer.layout == "csr" else ""
+    body = frames.body(answer.columns)
+    dtypes = [_dtype(column) for column in body]
+    sparse = str(body[0].parameters.get(tables.SPARSE, "")) if answer.layout == "csr" else ""
     columns = [frames.label_of(column) for column in body] if answer.layout == "frame" else []
     narrow, whole = (_keeps(answer.method, evidence, datatype) for datatype in ("FP32", "INT64"))
     whole = whole and all(column.datatype == "FP64" for column in body)
-    none = _of_none(answer.method, evidence, arrays) if answer.layout == "array" else ""
+    to_none = [each for group in evidence.groups if group.kind == "no-rows" for each in group.answers]
+    of_none = [each.layout for each in to_none if each.method == answer.method]
+    # one that others answer; which of them is refused where it was not asked, the request says of all
+    nonempty = any(each.layout for each in to_none) and bool(of_none) and not any(of_none)
+    none = _of_none(answer.method, to_none) if answer.layout == "array" else ""
     none *= none != dtypes[0]
-    return AnswerForm(answer.layout, dtypes, columns, sparse, narrow, whole, none, _follows(answer, evidence))
+    follows = _follows(answer, evidence)
+    return AnswerForm(answer.layout, dtypes, columns, sparse, narrow, whole, none, follows, nonempty)
 
 
-def _of_none(method: str, evidence: Evidence, arrays: Any) -> str:
+def _of_none(method: str, answers: list[Answer]) -> str:
     """Return the dtype of the recorded answer to no rows; nothing where there is none."""
-    groups = [group for group in evidence.groups if group.kind == "no-rows"]
-    found = [answer for group in groups for answer in group.answers if answer.method == method]
-    return next((_dtype(answer.columns[0], arrays) for answer in found if answer.layout == "array"), "")
+    found = [answer for answer in answers if answer.method == method]
+    return next((_dtype(answer.columns[0]) for answer in found if answer.layout == "array"), "")
 
 
 def _follows(answer: Answer, evidence: Evidence) -> bool:
@@ -209,8 +209,8 @@ def _follows(answer: Answer, evidence: Evidence) -> bool:
     return answer.layout == "csr" and "array" in found
 
 
-def _dtype(column: Column, arrays: Any) -> str:
-    text = str(column.parameters.get(_DTYPE, arrays.NATIVE.get(column.datatype, "|O")))
+def _dtype(column: Column) -> str:
+    text = str(column.parameters.get(arrays.DTYPE, arrays.NATIVE.get(column.datatype, "|O")))
     objects = text == "object" or (column.datatype == "BYTES" and not text.startswith(("<U", "|S")))
     return "|O" if objects else text
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from amber import vocabulary as vocabularies
 from amber.errors import SaveError, SourceError, UsageError
@@ -23,6 +24,9 @@ from amber.models.facts import json_facts, metric_facts
 from amber.models.libraries import needed
 from amber.policy import Policy
 from amber.tree.nodes import Object, Tree
+
+if TYPE_CHECKING:
+    from amber.models.child import Child
 
 Rows = Literal["keep", "synthetic"]
 
@@ -138,24 +142,25 @@ def save(
     pylock, notices = environment.pylock(taken.libraries, lock)
     copy = build(taken.tree, versions)
     clock.lap("model")
-    # on the rebuilt copy: cases recorded on the caller's object would prove nothing about the file
-    recorded = record(
-        copy,
-        sample,
-        rows=rows,
-        mask=tuple(mask),
-        model_bytes=model_bytes(taken.tree),
-        limits=rules.limits,
-        tolerance=tolerance,
-    )
-    clock.lap("cases")
-    draft = manifest_draft(about, description, versions, recorded, model_adapter(taken.tree))
     extra: dict[str, list[bytes]] = {}
     frozen_notes: tuple[str, ...] = ()
-    if freeze:
-        draft, extra, frozen_notes = with_program(draft, taken.tree, recorded, rules)
-        readme = readme if readme is not None else card_of(draft, taken.tree)
-        clock.lap("program")
+    with asking(sample) if freeze else nullcontext() as child:  # it starts while the cases are recorded
+        # on the rebuilt copy: cases recorded on the caller's object would prove nothing about the file
+        recorded = record(
+            copy,
+            sample,
+            rows=rows,
+            mask=tuple(mask),
+            model_bytes=model_bytes(taken.tree),
+            limits=rules.limits,
+            tolerance=tolerance,
+        )
+        clock.lap("cases")
+        draft = manifest_draft(about, description, versions, recorded, model_adapter(taken.tree))
+        if child is not None:
+            draft, extra, frozen_notes = with_program(draft, taken.tree, recorded, rules, child, copy)
+            readme = readme if readme is not None else card_of(draft, taken.tree)
+            clock.lap("program")
     members = assemble(draft, taken.tree, recorded.evidence, pylock, readme, extra, limits=rules.limits)
     size = write_artifact(path, members)
     clock.lap("file")
@@ -163,15 +168,30 @@ def save(
     return Saved(os.fspath(path), size, draft.name, draft.version, recorded.evidence.rows, notes, clock.seconds)
 
 
-def with_program(draft: Any, tree: Tree, recorded: Any, rules: Policy) -> tuple[Any, Any, tuple[str, ...]]:
+def asking(sample: Any) -> Child:
+    """Return the process in which a program will be asked the cases."""
+    with needed("freeze"):
+        from amber.models.freezing import process
+
+        return process(frames=hasattr(sample, "iloc"))
+
+
+def with_program(
+    draft: Any, tree: Tree, recorded: Any, rules: Policy, child: Child, original: Any
+) -> tuple[Any, Any, tuple[str, ...]]:
     """Return the manifest with a certified program, the program's members, and notes about methods without a form."""
     from amber.models.freeze import attached, members_of
     from amber.models.freezing import frozen
 
     with needed("freeze"):
-        program = frozen(tree, recorded.evidence, recorded.methods, draft.libraries, precision="float64", policy=rules)
-    notes = tuple(f"the program has no {method}: {why}" for method, why in program.plan.absent.items())
-    return attached(draft, program), members_of(program), notes
+        program = frozen(
+            tree, recorded.evidence, recorded.methods, draft.libraries, precision="float64", policy=rules,
+            child=child, original=lambda: original,
+        )  # fmt: skip
+    notes = [f"the program has no {method}: {why}" for method, why in program.plan.absent.items()]
+    if program.plan.source != "amber":
+        notes.append(f"the program's graph was made by {program.plan.source}: Amber has none of its own of this model")
+    return attached(draft, program), members_of(program), tuple(notes)
 
 
 def card_of(draft: Any, tree: Tree) -> bytes | None:

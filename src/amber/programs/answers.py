@@ -7,7 +7,6 @@ there; elsewhere a sparse answer is a dense array and a frame a dict of columns.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +16,8 @@ from amber.programs import plan as plans
 from amber.programs.plan import Output
 from amber.programs.requests import Rows
 
-NO_ROWS = Rows(0, lambda column: [])
+# Rows in float64 that came without an index; how many there are, the arrays say.
+PLAIN = Rows(-1, lambda column: [])
 
 
 class Answerer:
@@ -35,7 +35,7 @@ class Answerer:
         if not rows.count and self.output.none:
             return np.empty(np.shape(arrays[0]), self.output.none)
         if self.classes:
-            return self._labels(arrays[0])
+            return self._named(arrays, rows) if self.output.entries else self._labels(arrays[0])
         narrow = self.output.narrow and rows.narrow
         if self.output.entries:
             return self._entries(arrays, rows, narrow)
@@ -50,17 +50,11 @@ class Answerer:
             return parts[0]
         return self.wrap(parts, self.output)
 
-    def plain(self, arrays: Sequence[Any], rows: Rows) -> Any:
-        """Return the answer to rows in float64 that came without an index."""
-        if self.simple and arrays[0].dtype == self.dtypes[0]:
-            return arrays[0]
-        return self(arrays, rows)
-
     def _frame(self, table: Any, rows: Rows, other: Any) -> Any:
         """Return a frame, each column in its own dtype; a dict of columns where pandas is not there."""
         table = table if table.ndim == 2 else table.reshape(-1, 1)
         dtypes = [dtype if other is None else other for dtype in self.dtypes]
-        if importlib.util.find_spec("pandas") is None:
+        if not _installed("pandas"):
             return {
                 column: table[:, position].astype(dtype, copy=False)
                 for position, (column, dtype) in enumerate(zip(self.output.columns, dtypes, strict=True))
@@ -81,7 +75,7 @@ class Answerer:
         data = data.astype(np.float32 if narrow else self.dtypes[0], copy=False)
         shape = (rows.count, self.output.entries)
         wanted = self.output.layout == "csr" and (rows.sparse or not self.output.follows)
-        if wanted and importlib.util.find_spec("scipy") is not None:
+        if wanted and _installed("scipy"):
             from scipy import sparse
 
             return getattr(sparse, _class(self.output))((data, (row, column)), shape=shape)
@@ -96,6 +90,18 @@ class Answerer:
             return self.classes[0][index]
         columns = [classes[index[:, position]] for position, classes in enumerate(self.classes)]
         return np.stack(columns, axis=1).astype(self.dtypes[0], copy=False)
+
+    def _named(self, arrays: Sequence[Any], rows: Rows) -> list[Any]:
+        """Return the names of the entries of each row: an array of them, or a dict of them and their values."""
+        data, column, row = arrays
+        if column.min(initial=0) < 0:
+            raise IndexError("a term before the first")
+        names, ends = self.classes[0][column], np.searchsorted(row, np.arange(1, rows.count))
+        if self.output.layout == "arrays":
+            return np.split(names, ends)
+        values = data.astype(np.float32 if rows.narrow else self.dtypes[0], copy=False)
+        both = zip(np.split(names, ends), np.split(values, ends), strict=True)
+        return [dict(zip(known.tolist(), numbers, strict=True)) for known, numbers in both]
 
 
 def classes_of(labels: plans.Labels) -> Any:
@@ -114,8 +120,14 @@ def labels_of(classes: Any) -> plans.Labels:
     return plans.Labels(dtype=array.dtype.str, values=[plans.category(value) for value in array.tolist()])
 
 
+def _installed(name: str) -> bool:
+    from importlib.util import find_spec  # here, since most answers are arrays
+
+    return find_spec(name) is not None
+
+
 def _csr(parts: list[Any], output: Output) -> Any:
-    if importlib.util.find_spec("scipy") is None:
+    if not _installed("scipy"):
         return parts[0]
     from scipy import sparse
 

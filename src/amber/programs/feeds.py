@@ -7,6 +7,8 @@ those of the certificate's domain (`outside-domain`), each with the row and the 
 from __future__ import annotations
 
 import math
+import operator
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,11 +16,9 @@ import numpy as np
 
 from amber.errors import SourceError, shown
 from amber.programs import plan as plans
-from amber.programs.plan import Codes, Plan, Rule
+from amber.programs.plan import FLOAT32_OVERFLOW, Codes, Plan, Rule
 from amber.programs.requests import Rows, floats, label, refusal
 
-# The least magnitude that rounds to infinity as float32.
-FLOAT32_OVERFLOW = float(np.float64(np.finfo(np.float32).max) + 2.0**103)
 # Numbers whose squares sum up to less are finite and fit float32; the sum may overflow or be NaN.
 _SMALL = 1e38
 Feeds = dict[str, Any]
@@ -57,18 +57,21 @@ class Feeder:
         )
         self.named = bool(plan.codes) or not plan.request.arrays or not self.whole
         self.names = list(plan.request.names or [])
-        self.number_names = [self.names[column] for column in self.columns] if self.names else []
-        self.code_names = [self.names[codes.column] for codes in plan.codes] if self.names else []
         self.lookups = [Lookup(codes, plan, domain) for codes in plan.codes]
         self.texts = [_text_reader(text, plan, domain) for text in plan.texts]
         self.texts += [_record_reader(records) for records in plan.records]
+        self.inputs = [tuple(f"{name}.{part}" for part in ("data", "column", "row")) for name, _, _ in self.texts]
+        self.worded = plan.request.form == "texts" and len(self.texts) == 1 and not self.checks
+        self.one = self._one() if self.straight and self.names else None
 
     def direct(self, rows: Any) -> Feeds | None:
         """Return the inputs of a request that needs no conversion; None where it does, or may break a rule.
 
-        That is a float64 array of the model's width, or a dict of one plain value for each column.
+        That is a float64 array of the model's width, a dict of one plain value for each column, or a list of texts.
         """
         if not self.straight:
+            if type(rows) is list and self.worded and 0 < len(rows) <= self.plan.block:
+                return self._counted(rows, 0, len(rows), {})
             return None
         if type(rows) is np.ndarray:
             if rows.dtype != self.float or rows.ndim != 2 or rows.shape[1] != len(self.columns) or self.named:
@@ -76,7 +79,7 @@ class Feeder:
             if not 0 < len(rows) <= self.plan.block or (self.checks and not self._ordinary(rows)):
                 return None
             return {"numbers": rows}
-        return self._one(rows) if type(rows) is dict and self.names else None
+        return self.one(rows) if type(rows) is dict and self.one is not None else None
 
     def _ordinary(self, rows: Any) -> bool:
         """Whether all numbers keep every rule about finite numbers at once; if not, the rules are asked one by one."""
@@ -86,28 +89,43 @@ class Feeder:
             return bool((np.abs(rows) < (FLOAT32_OVERFLOW if rows.itemsize == 8 else math.inf)).all())
         return not np.isinf(rows).any()
 
-    def _one(self, row: dict[Any, Any]) -> Feeds | None:
-        """Return the inputs of one row as a dict of plain values."""
-        feeds: Feeds = {}
-        try:
-            if len(row) != len(self.names):
+    def _one(self) -> Callable[[dict[Any, Any]], Feeds | None]:
+        """Return what makes the inputs of one row as a dict of plain values; None where it must be converted."""
+        width, count = len(self.names), len(self.columns)
+        numbers_of = _values_of([self.names[column] for column in self.columns])
+        values_of = _values_of([self.names[lookup.column] for lookup in self.lookups])
+        tables = [
+            {value: code for value, code in each.plain.items() if code not in each.refused} for each in self.lookups
+        ]
+        pack, shape, plain = struct.Struct(f"{count}d").pack, (1, count), _PLAIN.issuperset
+        strict, endless = self.strict, bool(self.checks) and not self.strict
+        cast, places, codes_of = self.float != np.float64, (1, len(tables)), struct.Struct(f"{len(tables)}q").pack
+
+        def one(row: dict[Any, Any]) -> Feeds | None:
+            feeds: Feeds = {}
+            try:
+                if len(row) != width:
+                    return None
+                if count:
+                    numbers = numbers_of(row)
+                    if not plain(map(type, numbers)):
+                        return None
+                    if None in numbers:
+                        numbers = [math.nan if value is None else value for value in numbers]
+                    matrix: Any = np.ndarray(shape, np.float64, bytearray(pack(*numbers)))
+                    if strict and not self._ordinary(matrix):
+                        return None
+                    if endless and (math.inf in numbers or -math.inf in numbers):
+                        return None
+                    feeds["numbers"] = matrix.astype(self.float) if cast else matrix
+                if tables:
+                    codes = codes_of(*[table[value] for table, value in zip(tables, values_of(row), strict=True)])
+                    feeds["codes"] = np.ndarray(places, np.int64, bytearray(codes))
+            except (KeyError, TypeError, struct.error):  # what the dict lacks, or the original may refuse
                 return None
-            if self.columns:
-                numbers = [row[name] for name in self.number_names]
-                if not _PLAIN.issuperset(map(type, numbers)):
-                    return None
-                matrix = np.array([numbers], np.float64)  # None becomes NaN
-                if self.checks and not self._ordinary(matrix):
-                    return None
-                feeds["numbers"] = matrix if self.float == np.float64 else matrix.astype(self.float)
-            if self.lookups:
-                codes = [lookup.plain[row[name]] for name, lookup in zip(self.code_names, self.lookups, strict=True)]
-                if any(code in lookup.refused for code, lookup in zip(codes, self.lookups, strict=True)):
-                    return None
-                feeds["codes"] = np.array([codes], np.int64)
-        except (KeyError, TypeError, OverflowError):
-            return None
-        return feeds
+            return feeds
+
+        return one
 
     def blamed(self, row: int, feeds: Feeds, start: int = 0) -> SourceError:
         """Return the error for a row that an inner step refuses, with the first column that is not finite if any is.
@@ -140,14 +158,21 @@ class Feeder:
             feeds["numbers"] = self.numbers(rows)
         if self.lookups:
             feeds["codes"] = np.stack([lookup(rows) for lookup in self.lookups], axis=1)
-        for name, column, read in self.texts:
-            data, columns, row = read(rows.pick(column))
-            feeds[f"{name}.data"] = np.asarray(data, dtype=self.float)
-            feeds[f"{name}.column"], feeds[f"{name}.row"] = np.asarray(columns, np.int64), np.asarray(row, np.int64)
+        for place, (_, column, _) in enumerate(self.texts):
+            self._counted(rows.pick(column), place, rows.count, feeds)
         if rows.entries is not None:
             self.sparse(rows.entries, feeds)
-        if self.texts or rows.entries is not None or not feeds:
+        if rows.entries is not None or not feeds:
             feeds["rows"] = np.array([rows.count], np.int64)
+        return feeds
+
+    def _counted(self, values: Any, place: int, count: int, feeds: Feeds) -> Feeds:
+        """Put the counts of one column of texts or records into the inputs, and how many rows there are."""
+        data, columns, row = self.texts[place][2](values)
+        named = self.inputs[place]
+        feeds[named[0]] = np.asarray(data, self.float)
+        feeds[named[1]], feeds[named[2]] = np.asarray(columns, np.int64), np.asarray(row, np.int64)
+        feeds["rows"] = np.array((count,), np.int64)
         return feeds
 
     def numbers(self, rows: Rows) -> Any:
@@ -190,6 +215,13 @@ class Feeder:
         feeds["sparse.data"] = data.astype(self.float, copy=False)
         feeds["sparse.column"] = np.asarray(entries[1], np.int64)
         feeds["sparse.row"] = np.asarray(entries[2], np.int64)
+
+
+def _values_of(names: Sequence[Any]) -> Callable[[dict[Any, Any]], Sequence[Any]]:
+    """Return what reads the values of these names in a dict."""
+    if len(names) == 1:
+        return lambda row: (row[names[0]],)
+    return operator.itemgetter(*names) if names else lambda row: ()
 
 
 def dtype_of(rows: Rows) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from amber.errors import FormatError, LimitError
 from amber.limits import Limits
-from amber.programs import wire
+from amber.programs import wire, wire_runs
 
 Array = np.ndarray[Any, Any]
 FLOAT, UINT8, INT8, INT32, INT64, STRING, BOOL, DOUBLE = 1, 2, 3, 6, 7, 8, 9, 11
@@ -30,7 +30,12 @@ def integers(run: wire.Run | None) -> Array:
     """Return an attribute's integers."""
     if run is None:
         return np.zeros(0, np.int64)
-    return _varints(np.frombuffer(run.view, np.uint8), tagged=True)
+    if run.values is not None:
+        return np.asarray(run.values)
+    data = np.frombuffer(run.view, np.uint8)
+    if len(data) == 2 * run.count:  # all of one byte
+        return data[1::2].astype(np.int64)
+    return _varints(data, tagged=True)
 
 
 def floats(run: wire.Run | None) -> Array:
@@ -50,16 +55,10 @@ def strings(run: wire.Run | None, limits: Limits) -> Iterator[bytes]:
 
 
 def _varints(data: Array, *, tagged: bool) -> Array:
-    """Decode numbers of 7 bits a byte, low bits first; all of them at once, a byte of each at a time."""
+    """Decode numbers of 7 bits a byte, behind a tag each or one after another."""
     low = np.flatnonzero(data < 128)  # where numbers end, and tags, which are below 128 themselves
     start, stop = (low[0::2] + 1, low[1::2]) if tagged else (np.r_[np.zeros(min(1, low.size), int), low[:-1] + 1], low)
-    found = (data[start] & 127).astype(np.uint64)
-    place, longer = 1, np.flatnonzero(stop > start)
-    while longer.size:
-        found[longer] |= (data[start[longer] + place] & 127).astype(np.uint64) << np.uint64(7 * place)
-        place += 1
-        longer = longer[stop[longer] - start[longer] >= place]
-    return found.view(np.int64)
+    return np.asarray(wire_runs.joined(data, start, stop))
 
 
 def array(tensor: wire.Tensor, limits: Limits, where: str) -> Array:

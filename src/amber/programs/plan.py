@@ -16,6 +16,8 @@ NAN, UNSEEN, NONE, NA = -1, -2, -3, -4
 # The dtype of a request, where a method is emitted once more for it; 0 is any other.
 SINGLE, INTEGERS = 1, 2
 SHIFT = 4  # a code plus this is its row in a table of the graph
+INVERSE = "inverse_transform"  # the one method whose rows are not the model's, but what `transform` answered
+FLOAT32_OVERFLOW = 2.0**128 - 2.0**103  # from here on a double becomes infinite as a float32
 
 # What a number may be. `float32`: it does not overflow when it is cast to float32 (missing is allowed).
 RuleName = Literal[
@@ -116,7 +118,7 @@ class Request(Strict):
     so, or is read by position whatever its labels. `objects`: whether a frame or array of objects is taken.
     `lists`: whether a list of rows is. `extra`: whether it may hold others beside them. `partial`: whether it may lack
     those no step uses. `arrays`, `frames`: whether tables without and with names are taken. `empty`: whether no rows
-    at all are answered. `one`: the request is one-dimensional.
+    at all are answered, by the methods that do not say otherwise. `one`: the request is one-dimensional.
     """
 
     form: Literal["table", "texts", "records", "sparse"]
@@ -154,16 +156,19 @@ class Variant(Strict):
 class Output(Strict):
     """One method: the graph's outputs and the form the original answers in.
 
-    `layout` as in recorded cases: `array`, `arrays` (a list of them), `tuple`, `csr`, `frame`. `dtypes`: of each part.
-    `columns`: labels of a frame. `narrow`: float32 rows get float32 answers; `whole`: rows of integers get answers of
-    their dtype; `none`: the dtype of the answer to no rows, where it is another. `entries`: the outputs are the entries
-    (value, column, row) of a table with that many columns. `refused`: the output that is true for rows an inner step
-    refuses, bool [N]; empty where none does. `follows`: a request that is not sparse gets an answer that is not.
+    `layout` as in recorded cases: `array`, `arrays` (a list of them), `tuple`, `csr`, `frame`, `records`. `dtypes`: of
+    each part. `columns`: labels of a frame. `narrow`: float32 rows get float32 answers; `whole`: rows of integers get
+    answers of their dtype; `none`: the dtype of the answer to no rows, where it is another. `entries`: the outputs are
+    the entries (value, column, row) of a table with that many columns; with `labels` those of each row are named: an
+    array of them for each row (`arrays`), or a dict of them and their values (`records`). `refused`: the output that is
+    true for rows an inner step refuses, bool [N]; empty where none does. `follows`: a request that is not sparse gets
+    an answer that is not.
+    `nonempty`: this method refuses no rows at all, which others answer.
     """
 
     method: str
     outputs: list[str]
-    layout: Literal["array", "arrays", "tuple", "csr", "frame"]
+    layout: Literal["array", "arrays", "tuple", "csr", "frame", "records"]
     dtypes: list[str]
     labels: list[Labels] = []
     columns: list[Json] = []
@@ -174,6 +179,7 @@ class Output(Strict):
     entries: int = 0
     refused: str = ""
     follows: bool = False
+    nonempty: bool = False
     variants: list[Variant] = []
 
 

@@ -18,11 +18,10 @@ from amber.errors import FormatError
 from amber.limits import DEFAULT, Limits
 from amber.programs.answers import SPARSE, classes_of
 from amber.programs.graph_check import Checked, check_interface
-from amber.programs.plan import SHIFT, Domain, Labels, Output, Plan, Rule, Scalar
+from amber.programs.plan import INVERSE, SHIFT, Domain, Labels, Output, Plan, Rule, Scalar
 
 BLOCK = 65536  # rows of one run
 RULES = 1000
-INVERSE = "inverse_transform"
 METHODS = frozenset(
     """
     apply decision_function inverse_transform kneighbors mahalanobis predict predict_joint_log_proba predict_log_proba
@@ -46,6 +45,7 @@ def check_plan(plan: Plan, domain: Domain, certificate: Any, graph: Checked, lim
     _request(plan, limits)
     for output in plan.outputs:
         _output(output, limits)
+        _need(plan.request.empty or not output.nonempty, "no rows are refused already", f"{output.method}.nonempty")
     methods = [output.method for output in plan.outputs]
     _need(bool(methods) and _distinct(methods), "no method, or one twice", "outputs")
     _need(INVERSE not in methods or plan.inverse > 0, "no columns to undo", "inverse")
@@ -148,7 +148,10 @@ def _output(output: Output, limits: Limits) -> None:
         _need(bool(known), f"the dtype {text[:50]!r}", where)
     if output.layout == "frame":
         _need(len(output.columns) == len(output.dtypes) <= limits.components, "columns and their dtypes", where)
-    _need(not (output.labels and output.entries), "labels and entries", where)
+    listed = bool(output.labels) and output.entries > 0
+    _need(not listed or [output.entries] == [len(each.values) for each in output.labels], "terms of entries", where)
+    _need(not listed or output.layout in ("arrays", "records"), f"terms as a {output.layout}", where)
+    _need(listed or output.layout != "records", "records of no entries", where)
     for labels in output.labels:
         _labels(labels, limits, where)
 
@@ -223,7 +226,7 @@ def _given(output: Output, graph: Checked) -> None:
     wanted: list[tuple[str, tuple[str, set[int]]]] = []
     if output.refused:
         wanted.append((output.refused, ("bool", {1})))
-    if output.labels:
+    if output.labels and not output.entries:
         wanted += [(name, index) for name in output.outputs]
     if output.entries:
         wanted += [(name, ("int64", {1})) for name in output.outputs[1:]]

@@ -12,17 +12,21 @@ import msgspec
 import numpy as np
 
 from amber.errors import AbsentError, AmberError, FormatError, LimitError, shown
-from amber.programs.answers import NO_ROWS, Answerer
+from amber.programs.answers import PLAIN, Answerer
 from amber.programs.feeds import Feeder, Feeds, dtype_of
-from amber.programs.plan import Output, Plan, Rule
-from amber.programs.requests import Rows, refusal, rows_of
+from amber.programs.plan import INVERSE, Output, Plan, Rule
+from amber.programs.requests import NO_TABLE, Rows, refusal, rows_of
+from amber.programs.watch import bounded
 
-INVERSE = "inverse_transform"
 Run = Callable[..., "list[Any]"]  # inputs, and the row of the request with which they begin
 
 
 class Sessions(Protocol):
-    """Gives a session of a graph that computes some of its outputs."""
+    """Gives a session of a graph that computes some of its outputs; a run of it may take so many seconds."""
+
+    @property
+    def seconds(self) -> float:
+        """How long one run may take."""
 
     def for_outputs(self, names: Sequence[str]) -> Any:
         """Return an `onnxruntime.InferenceSession` with these outputs."""
@@ -96,21 +100,67 @@ class Program:
             raise AttributeError(f"the program has no method {name!r}, it has {', '.join(self.methods)}")
         return self._inverse(output) if name == INVERSE else self._rows(output)
 
+    def asker(self, methods: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
+        """Return what asks several methods at once, in one run where the graph can: for servers.
+
+        It takes what the methods take, or `Rows`. Labels come as int64 positions in the plan's labels.
+        """
+        wanted = [_indexed(each) for each in self.plan.outputs if each.method in methods]
+        joint = [each for each in wanted if each.method not in self._spared and not each.entries]
+        alone = {each.method: self._rows(each) for each in wanted if len(joint) < 2 or each not in joint}
+        return self._together(joint, alone) if len(joint) > 1 else _apart(alone)
+
+    def _together(self, joint: list[Output], alone: dict[str, Callable[[Any], Any]]) -> Callable[[Any], dict[str, Any]]:
+        names = list(dict.fromkeys(name for each in joint for name in _names(each)))
+        flags = [each.refused for each in joint if each.refused]
+        run = self._runner(msgspec.structs.replace(joint[0], outputs=names, refused=""))
+        answerers = [(each.method, each.outputs, Answerer(each)) for each in joint]
+        # what one run cannot do for all: more rows than a block, and rows that come in another dtype
+        native, varied = any(each.narrow for each in joint), any(each.variants for each in joint)
+        each_alone = _apart({each.method: self._rows(each) for each in joint} | alone)
+        request, needed, block = self.plan.request, self.needed, self.plan.block
+        direct, feed = self._feeder.direct, self._feeder.feed
+
+        def ask(rows: Any) -> dict[str, Any]:
+            feeds, found = direct(rows), PLAIN
+            if feeds is None:
+                found = rows_of(rows, request, needed)
+                if not 0 < found.count <= block or (native and found.half) or (varied and dtype_of(found)):
+                    return each_alone(found)
+                feeds = feed(found)
+            arrays = dict(zip(names, run(feeds), strict=True))
+            for flag in flags:
+                if arrays[flag].any():
+                    raise self._feeder.blamed(int(np.argmax(arrays[flag])), feeds)
+            answers = {
+                method: _answered(answerer, [arrays[name] for name in outputs], found)
+                for method, outputs, answerer in answerers
+            }
+            for method, one in alone.items():
+                answers[method] = one(rows)
+            return answers
+
+        return ask
+
     def _rows(self, output: Output) -> Callable[[Any], Any]:
         run, answerer = self._runner(output), Answerer(output)
         request, needed, block = self.plan.request, self.needed, self.plan.block
         feeder = Feeder(self.plan, self.domain, output.method) if output.method in self._spared else self._feeder
         places = 2 if output.entries else -1
         entries = output.entries > 0  # an answer of entries says how many rows there were
-        feed, direct, plain = feeder.feed, feeder.direct, answerer.plain
+        nonempty = output.nonempty
+        feed, direct, simple, dtype = feeder.feed, feeder.direct, answerer.simple, answerer.dtypes[0]
         # of a model that computes in the dtype that comes; no graph computes in float16
         native, chosen = output.narrow or bool(output.variants), self._runs(output, run)
 
         def ask(rows: Any) -> Any:
             feeds = None if entries else direct(rows)
             if feeds is not None:  # one plain row, or an array as the graph takes it: nothing to convert
-                return _answered(plain, run(feeds), NO_ROWS)
+                arrays = run(feeds)
+                return arrays[0] if simple and arrays[0].dtype == dtype else _answered(answerer, arrays, PLAIN)
             found = rows_of(rows, request, needed)
+            if nonempty and not found.count:
+                raise refusal(NO_TABLE)
             if native and found.half:
                 raise refusal("float16, in which no program computes", hint="pass rows.astype('float32')")
             feeds = feed(found)
@@ -123,26 +173,35 @@ class Program:
 
     def _inverse(self, output: Output) -> Callable[[Any], Any]:
         """Undo `transform`: the input is what that answered."""
-        run, answerer, wide = self._runner(output), Answerer(output), self.plan.inverse
+        ordinary, answerer, wide = self._runner(output), Answerer(output), self.plan.inverse
         block, places = self.plan.block, 2 if output.entries else -1
-        chosen = self._runs(output, run)
+        listed = output.entries > 0 and bool(output.labels)
+        chosen = self._runs(output, ordinary)
 
         def ask(rows: Any) -> Any:
             try:
-                table = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)
+                table = rows.tocsr() if hasattr(rows, "tocsr") else np.asarray(rows)
             except Exception as error:  # whatever an object's own conversion raises
                 raise refusal(f"not a table: {error}") from error
             if table.ndim == 1 and self.plan.request.one:
                 table = table.reshape(-1, 1)
             if table.ndim != 2 or table.shape[1] != wide or table.dtype.kind not in "fiub":
                 raise refusal(f"not a table of {wide} columns of numbers, as transform answers")
+            if listed and not (table.shape[0] and getattr(table, "has_sorted_indices", True)):
+                raise refusal("no rows, or entries in another order than transform's")
             found = Rows(
-                len(table), table.__getitem__, narrow=table.dtype == np.float32, index=getattr(rows, "index", None)
-            )
-            with np.errstate(over="ignore"):
-                feeds = {"inverse": table.astype(self.plan.precision)}
+                table.shape[0], table.__getitem__, narrow=table.dtype == np.float32,
+                index=getattr(rows, "index", None),
+            )  # fmt: skip
             asked = chosen(found)
-            arrays = asked(feeds) if found.count <= block else in_blocks(asked, feeds, found.count, block, places)
+
+            def run(feeds: Feeds, start: int = 0) -> list[Any]:
+                with np.errstate(over="ignore"):
+                    dense = feeds["inverse"].toarray() if hasattr(table, "toarray") else feeds["inverse"]
+                    return asked({"inverse": dense.astype(self.plan.precision)}, start)
+
+            feeds = {"inverse": table}
+            arrays = run(feeds) if found.count <= block else in_blocks(run, feeds, found.count, block, places)
             return _answered(answerer, arrays, found)
 
         return ask
@@ -169,13 +228,15 @@ class Program:
     def _runner(self, output: Output) -> Run:
         """Return what runs the graph for one method, its inner refusals enforced."""
         checked, names, inputs = bool(output.refused), _names(output), self._inputs(output)
-        raw = self.sessions.for_outputs(names).run
+        raw = bounded(self.sessions.for_outputs(names).run, self.sessions.seconds)
 
         def run(feeds: Feeds, start: int = 0) -> list[Any]:
             if feeds.keys() != inputs:
                 feeds = {name: feeds[name] if name in feeds else unsaid(name, feeds) for name in inputs}
             try:
-                arrays: list[Any] = raw(names, feeds)
+                arrays = raw(names, feeds)
+            except AmberError:
+                raise
             except Exception as error:  # onnxruntime's own errors have no common class
                 raise _failed(error) from error
             if checked:
@@ -185,6 +246,16 @@ class Program:
             return arrays
 
         return run
+
+
+def _indexed(output: Output) -> Output:
+    """Return an output that answers positions of its labels in place of labels."""
+    return msgspec.structs.replace(output, labels=[], dtypes=["<i8"] * len(output.dtypes)) if output.labels else output
+
+
+def _apart(asked: dict[str, Callable[[Any], Any]]) -> Callable[[Any], dict[str, Any]]:
+    """Return what asks methods one after the other."""
+    return lambda rows: {method: one(rows) for method, one in asked.items()}
 
 
 def unsaid(name: str, feeds: Feeds) -> Any:

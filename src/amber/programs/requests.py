@@ -39,6 +39,9 @@ class Rows:
     entries: tuple[Any, Any, Any] | None = None  # data, column, row of a sparse request
 
 
+NO_TABLE = "no rows: the model refuses an empty table"
+
+
 def refusal(message: str, hint: str = "") -> SourceError:
     """Return the error for rows that the original refuses."""
     return SourceError("input-refused", message, where="input", hint=hint)
@@ -53,14 +56,16 @@ def rows_of(value: Any, request: Request, needed: frozenset[int]) -> Rows:
     """Return the rows of a request.
 
     Args:
-        value: What the caller passed.
+        value: What the caller passed; `Rows` are what they are.
         request: What the original takes.
         needed: Positions of the columns that some step uses.
 
     Raises:
         SourceError: `input-refused`, with what was expected and what came.
     """
-    if hasattr(value, "tocsr") and hasattr(value, "shape"):  # one of its formats is a dict too
+    if type(value) is Rows:
+        found = value
+    elif hasattr(value, "tocsr") and hasattr(value, "shape"):  # one of its formats is a dict too
         found = _sparse(value, request)
     elif hasattr(value, "iloc") and hasattr(value, "columns"):
         found = _frame(value, request, needed)
@@ -71,7 +76,7 @@ def rows_of(value: Any, request: Request, needed: frozenset[int]) -> Rows:
     else:
         found = _array(value, request, needed)
     if not found.count and not request.empty:
-        raise refusal("no rows: the model refuses an empty table")
+        raise refusal(NO_TABLE)
     return found
 
 
@@ -162,7 +167,7 @@ def _listed(names: Sequence[Any]) -> str:
 
 def _sparse(value: Any, request: Request) -> Rows:
     if request.form != "sparse":  # what the original makes of it is not recorded: many refuse it
-        hint = "ask with rows.toarray(), if the model takes sparse rows" if request.form == "table" else ""
+        hint = "ask with rows.toarray(), or save the model with a sparse sample" if request.form == "table" else ""
         raise refusal(f"a sparse matrix; the model takes {_TAKES[request.form]}", hint)
     if len(value.shape) != 2 or value.shape[1] != request.width:
         raise refusal(f"{value.shape[-1]} columns, the model takes {request.width}")

@@ -69,7 +69,12 @@ def open_session(data: bytes, *, limits: Limits = DEFAULT, outputs: Sequence[str
     if len(data) > limits.program_bytes:
         raise LimitError("limit-program-bytes", f"a graph of {len(data)} bytes, at most {limits.program_bytes}")
     # never text: onnxruntime would open the file of that name, and what stands beside it
-    graph = bytes(memoryview(data)) if outputs is None else wire.pruned(data, outputs, limits)
+    if outputs is not None:
+        return _opened(wire.pruned(data, outputs, limits), limits)
+    return _opened(data if type(data) is bytes else bytes(memoryview(data)), limits)
+
+
+def _opened(graph: bytes, limits: Limits) -> Any:
     ort = runtime()
     with _memory:
         _bounded(limits.program_memory_bytes)
@@ -96,12 +101,20 @@ class Sessions:
     method needs, one session for each; of a large one, methods that read the same large parts share a session.
     """
 
-    def __init__(self, data: bytes, *, limits: Limits = DEFAULT) -> None:
+    def __init__(self, data: bytes, *, limits: Limits = DEFAULT, model: wire.Model | None = None) -> None:
+        """Take a graph that passed `check_graph`; `model`: as that took it apart, whose attributes are given up."""
         self._data = data
         self._limits = limits
         self._lock = threading.Lock()
         self._made: dict[tuple[str, ...], Any] = {}
-        self._model: wire.Model | None = None
+        self._model = model
+        for node in model.graph.node if model is not None and model.graph is not None else ():
+            node.attribute = [each for each in node.attribute if each.g is not None or each.graphs]
+
+    @property
+    def seconds(self) -> float:
+        """How long one run may take."""
+        return self._limits.program_seconds
 
     def for_outputs(self, names: Sequence[str]) -> Any:
         """Return a session with these outputs, perhaps with others beside them."""
@@ -112,19 +125,23 @@ class Sessions:
             return self._made[key]
 
     def _session(self, key: tuple[str, ...]) -> Any:
-        group = key if len(self._data) < _SMALL_BYTES else self._group(key)
-        if group not in self._made:
-            self._made[group] = open_session(self._data, limits=self._limits, outputs=group)
-        return self._made[group]
-
-    def _group(self, key: tuple[str, ...]) -> tuple[str, ...]:
-        """Return all outputs that read one of the large parts these read."""
         if self._model is None:
             self._model = wire.walk(self._data, self._limits)
         graph = self._model.graph or wire.Graph()
-        parts = {each.name: _large(graph, [each.name]) for each in graph.output}
-        mine = frozenset().union(*(parts.get(name, frozenset()) for name in key))
-        return tuple(sorted({*key, *(name for name, found in parts.items() if found & mine)}))
+        group = key if len(self._data) < _SMALL_BYTES else _group(graph, key)
+        if group not in self._made:
+            if len(self._data) >= _SMALL_BYTES and set(group) == {each.name for each in graph.output}:
+                self._made[group] = open_session(self._data, limits=self._limits)  # all of it: not copied
+            else:
+                self._made[group] = _opened(wire.pruned(self._model, group), self._limits)
+        return self._made[group]
+
+
+def _group(graph: wire.Graph, key: tuple[str, ...]) -> tuple[str, ...]:
+    """Return all outputs that read one of the large parts these read."""
+    parts = {each.name: _large(graph, [each.name]) for each in graph.output}
+    mine = frozenset().union(*(parts.get(name, frozenset()) for name in key))
+    return tuple(sorted({*key, *(name for name, found in parts.items() if found & mine)}))
 
 
 def _large(graph: wire.Graph, outputs: Sequence[str]) -> frozenset[str]:

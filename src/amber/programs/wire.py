@@ -3,53 +3,56 @@
 In: bytes. Out: `Model`, whose tensors and long attributes are views of those bytes. Called by `graph_check` and
 `session`. Stricter than protobuf, so that no two readers can see different models: unknown fields, a second value of a
 single field, numbers in a longer spelling and lists in another form than the one ONNX is written in are refused.
-What the parts mean, and whether they fit together, is `graph_check`'s to say. Inert: no NumPy here.
+What the parts mean, and whether they fit together, is `graph_check`'s to say. Inert: no NumPy here (but `wire_runs`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
+
+import msgspec
 
 from amber.errors import FormatError, LimitError
 from amber.limits import DEFAULT, Limits
 
 EMPTY = memoryview(b"")
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
+_LONG = 4096  # bytes of a run from which NumPy looks for its end: an expression takes several times as long
+_DIGITS = 10  # bytes of a number of 64 bits, seven in each
 _DEPTH = 24  # messages inside one another; a graph inside a graph takes three
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A list of numbers or texts that stand one by one, each behind its tag: `count` of them."""
+class Run(msgspec.Struct, frozen=True):
+    """A list of numbers or texts that stand one by one, each behind its tag: `count` of them.
+
+    `values`: the numbers, int64 [count], where they had to be decoded to find the end of the list.
+    """
 
     view: memoryview
     count: int
+    values: Any = None
 
 
 NOTHING = Run(EMPTY, 0)
 
 
-@dataclass(slots=True)
-class Pair:
+class Pair(msgspec.Struct):
     """A key and a value: metadata, or where external data lie."""
 
     key: str = ""
     value: str = ""
 
 
-@dataclass(slots=True)
-class Opset:
+class Opset(msgspec.Struct):
     """Which version of a domain's operators the nodes are of."""
 
     domain: str = ""
     version: int = 0
 
 
-@dataclass(slots=True)
-class Tensor:
+class Tensor(msgspec.Struct):
     """A tensor's header; its values stay where they are, in one of the data fields."""
 
     span: memoryview
@@ -63,10 +66,10 @@ class Tensor:
     double_data: memoryview | None = None
     uint64_data: memoryview | None = None
     string_data: Run = NOTHING
-    external_data: list[Pair] = field(default_factory=list)
+    external_data: list[Pair] = []
     data_location: int = 0
     doc_string: str = ""
-    metadata_props: list[Pair] = field(default_factory=list)
+    metadata_props: list[Pair] = []
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -74,8 +77,7 @@ class Tensor:
         return tuple(integers(self.dims))
 
 
-@dataclass(slots=True)
-class Dimension:
+class Dimension(msgspec.Struct):
     """One axis of a declared shape: a size, a name, or neither."""
 
     dim_value: int | None = None
@@ -83,42 +85,37 @@ class Dimension:
     denotation: str = ""
 
 
-@dataclass(slots=True)
-class Shape:
+class Shape(msgspec.Struct):
     """A declared shape."""
 
-    dim: list[Dimension] = field(default_factory=list)
+    dim: list[Dimension] = []
 
 
-@dataclass(slots=True)
-class TensorType:
+class TensorType(msgspec.Struct):
     """A declared element type, and a shape where one is declared."""
 
     elem_type: int = 0
     shape: Shape | None = None
 
 
-@dataclass(slots=True)
-class Type:
+class Type(msgspec.Struct):
     """What a value is: a tensor, the only thing a program takes and gives."""
 
     tensor_type: TensorType | None = None
     denotation: str = ""
 
 
-@dataclass(slots=True)
-class ValueInfo:
+class ValueInfo(msgspec.Struct):
     """An input, an output, or what is said of an inner value."""
 
     span: memoryview
     name: str = ""
     type: Type | None = None
     doc_string: str = ""
-    metadata_props: list[Pair] = field(default_factory=list)
+    metadata_props: list[Pair] = []
 
 
-@dataclass(slots=True)
-class Attribute:
+class Attribute(msgspec.Struct):
     """One parameter of a node; which field holds it says `type`."""
 
     name: str = ""
@@ -133,56 +130,53 @@ class Attribute:
     floats: Run | None = None
     ints: Run | None = None
     strings: Run | None = None
-    tensors: list[Tensor] = field(default_factory=list)
-    graphs: list[Graph] = field(default_factory=list)
+    tensors: list[Tensor] = []
+    graphs: list[Graph] = []
 
 
-@dataclass(slots=True)
-class Node:
+class Node(msgspec.Struct):
     """One operator at work."""
 
     span: memoryview
-    input: list[str] = field(default_factory=list)
-    output: list[str] = field(default_factory=list)
+    input: list[str] = []
+    output: list[str] = []
     name: str = ""
     op_type: str = ""
     domain: str = ""
     overload: str = ""
-    attribute: list[Attribute] = field(default_factory=list)
+    attribute: list[Attribute] = []
     doc_string: str = ""
-    metadata_props: list[Pair] = field(default_factory=list)
+    metadata_props: list[Pair] = []
 
 
-@dataclass(slots=True)
-class Graph:
+class Graph(msgspec.Struct):
     """Nodes in the order they run, and the values they begin and end with."""
 
     name: str = ""
-    node: list[Node] = field(default_factory=list)
-    initializer: list[Tensor] = field(default_factory=list)
-    sparse_initializer: list[memoryview] = field(default_factory=list)
-    input: list[ValueInfo] = field(default_factory=list)
-    output: list[ValueInfo] = field(default_factory=list)
-    value_info: list[ValueInfo] = field(default_factory=list)
+    node: list[Node] = []
+    initializer: list[Tensor] = []
+    sparse_initializer: list[memoryview] = []
+    input: list[ValueInfo] = []
+    output: list[ValueInfo] = []
+    value_info: list[ValueInfo] = []
     doc_string: str = ""
-    metadata_props: list[Pair] = field(default_factory=list)
+    metadata_props: list[Pair] = []
 
 
-@dataclass(slots=True)
-class Model:
+class Model(msgspec.Struct):
     """The whole of it. Functions and training information are not taken apart: no program has any."""
 
     ir_version: int = 0
-    opset_import: list[Opset] = field(default_factory=list)
+    opset_import: list[Opset] = []
     producer_name: str = ""
     producer_version: str = ""
     domain: str = ""
     model_version: int = 0
     doc_string: str = ""
     graph: Graph | None = None
-    metadata_props: list[Pair] = field(default_factory=list)
-    training_info: list[memoryview] = field(default_factory=list)
-    functions: list[memoryview] = field(default_factory=list)
+    metadata_props: list[Pair] = []
+    training_info: list[memoryview] = []
+    functions: list[memoryview] = []
 
 
 # What each message may hold: number -> (name, form). Forms: `int`, `four` bytes, `text`, `bytes`, `ints`, `floats`
@@ -320,9 +314,18 @@ class _Walker:
 
     def run(self, tag: int, form: str, at: int, stop: int) -> tuple[Run, int]:
         """Return numbers that follow each other, each behind the same tag."""
-        match = _RUNS[tag, form].match(self.view, at, stop)
+        match = _RUNS[tag, form].match(self.view, at, min(stop, at + _LONG))
         if match is None:
             raise _bad_number()
+        if match.end() + _DIGITS >= at + _LONG and stop > at + _LONG:  # it may go on
+            from amber.programs import wire_runs  # here, since it needs NumPy
+
+            size, count, values = (wire_runs.floats if form == "floats" else wire_runs.integers)(
+                self.view[at:stop], tag
+            )
+            if not size:
+                raise _bad_number()
+            return Run(self.view[at : at + size], count, values), at + size
         view = self.view[at : match.end()]
         if form == "floats":
             return Run(view, len(view) // 5), match.end()
@@ -348,12 +351,12 @@ class _Walker:
             raise FormatError("program-invalid", "a text is not UTF-8") from error
 
 
-_LONG = bytes(range(128, 256))
+_HIGH = bytes(range(128, 256))
 
 
 def terminators(view: memoryview) -> int:
     """Return how many bytes end a number: one for each number of a packed list."""
-    return len(bytes(view).translate(None, _LONG))
+    return len(bytes(view).translate(None, _HIGH))
 
 
 def is_packed(view: memoryview) -> bool:

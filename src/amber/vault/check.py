@@ -10,10 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from amber.archive import names
-from amber.archive.assemble import read_tree
 from amber.archive.digests import artifact_id, check_digests
 from amber.archive.manifest import Manifest, decode_manifest
 from amber.archive.manifest_rules import check_values
@@ -32,7 +31,9 @@ from amber.errors import (
 from amber.limits import Limits
 from amber.policy import Policy
 from amber.report import STEPS, Report, Status, Step
-from amber.tree.nodes import Tree
+
+if TYPE_CHECKING:
+    from amber.tree.nodes import Tree
 
 Result = TypeVar("Result")
 SIGNERS_UNSUPPORTED = "signers-unsupported"
@@ -186,6 +187,7 @@ class _Run:
         return result
 
     def audit(self, opened: Opened) -> Tree:
+        from amber.archive.assemble import read_tree  # here: a program is opened without its tree
         from amber.vocabulary import load
         from amber.vocabulary.audit import check_names
 

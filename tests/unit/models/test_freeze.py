@@ -424,7 +424,5 @@ def test_a_step_that_cannot_be_traced_says_what_it_does(tmp_path: Path, monkeypa
 
     model = make_pipeline(FunctionTransformer(odd_steps.looped), LinearRegression()).fit(X, X[:, 0])
     with pytest.raises(FreezeError, match="a loop over an array"):
-        amber.save(
-            model, tmp_path / "m.amber", sample=X, policy=amber.Policy(allow=["odd_steps.looped"]), freeze=True
-        )
+        amber.save(model, tmp_path / "m.amber", sample=X, policy=amber.Policy(allow=["odd_steps.looped"]), freeze=True)
     assert not (tmp_path / "m.amber").exists()

@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 
 from amber.programs import plan as plans
-from amber.programs.answers import NO_ROWS, Answerer, classes_of, labels_of
+from amber.programs.answers import PLAIN, Answerer, classes_of, labels_of
 from amber.programs.plan import Output
 from amber.programs.requests import Rows
 
@@ -58,6 +58,6 @@ def test_classes_survive_a_plan(classes: Any) -> None:
 def test_an_index_that_is_no_class_is_an_error(index: list[int]) -> None:
     labels = plans.Labels(dtype="<i8", values=[10, 20])
     answerer = Answerer(Output(method="predict", outputs=["p"], layout="array", dtypes=["<i8"], labels=[labels]))
-    assert answerer([np.array([1, 0])], NO_ROWS).tolist() == [20, 10]
+    assert answerer([np.array([1, 0])], PLAIN).tolist() == [20, 10]
     with pytest.raises(IndexError):
-        answerer([np.array(index)], NO_ROWS)
+        answerer([np.array(index)], PLAIN)

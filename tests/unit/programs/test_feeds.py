@@ -10,7 +10,7 @@ import pytest
 
 from amber.errors import SourceError
 from amber.programs.feeds import FLOAT32_OVERFLOW, Feeder
-from amber.programs.plan import Codes, Labels, Output, Plan, Request, Rule
+from amber.programs.plan import Codes, Labels, Output, Plan, Prelude, Request, Rule, Text
 from amber.programs.requests import rows_of
 
 
@@ -83,3 +83,57 @@ def test_categories_are_told_apart_as_in_python() -> None:
         fed(made, {"c": ["a", "b"]})
     with pytest.raises(SourceError, match="'c': a value that is no category"):
         fed(made, {"c": ["a", ["b"]]})
+
+
+CELLS = [0.0, -0.0, 1, True, 2**53 + 1, -(2**70), 10**400, None, np.nan, np.inf, -np.inf, 1e39, "a", np.float64(2.5)]
+KINDS = ["u", "v", None, "never seen", float("nan"), 1, 1.0, ["no category"]]
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("rule", ["", "finite", "no-infinity", "float32"])
+@pytest.mark.parametrize("width", [1, 3])
+def test_one_row_as_a_dict_takes_the_short_way_only_to_the_same_inputs(rule: Any, width: int, precision: Any) -> None:
+    names = [f"n{place}" for place in range(width)] + ["k"]
+    made = plan(
+        request=Request(form="table", width=width + 1, names=names), numbers=list(range(width)), precision=precision,
+        codes=[Codes(column=width, values=["u", "v", 1], refused=[1, -2])],
+        rules=[Rule(rule=rule, columns=list(range(width)))] if rule else [],
+    )  # fmt: skip
+    feeder, short = Feeder(made), 0
+    for cell in CELLS:
+        for kind in KINDS:
+            row = dict.fromkeys(names, 1.5) | {"n0": cell, "k": kind}
+            with np.errstate(over="ignore"):
+                direct = feeder.direct(row)
+            if direct is None:
+                continue
+            short += 1
+            long = feeder.feed(rows_of(row, made.request, frozenset()))
+            assert direct.keys() == long.keys()
+            for name, array in direct.items():
+                assert (array.dtype, array.shape) == (long[name].dtype, long[name].shape)
+                assert array.tobytes() == long[name].tobytes()
+    assert short
+    assert feeder.direct({**dict.fromkeys(names, 1.5), "k": "v"}) is None  # refused: the long way says which
+    assert feeder.direct(dict.fromkeys(names[:-1], 1.5)) is None
+
+
+def test_a_list_of_texts_takes_the_short_way_to_the_same_inputs() -> None:
+    prelude = Prelude(
+        analyzer="word", ngrams=(1, 1), lowercase=True, accents=None, pattern=r"(?u)\b\w\w+\b", stop_words=[],
+        encoding="utf-8", decode_error="strict", binary=False, vocabulary=["aa", "bb"],
+    )  # fmt: skip
+    text = Text(input="t", column=-1, prelude=prelude)
+    made = plan(numbers=[], request=Request(form="texts", width=0), texts=[text])
+    feeder = Feeder(made)
+    for rows in (["aa bb AA"], ["", "cc"], [b"bb"]):
+        direct, long = feeder.direct(rows), feeder.feed(rows_of(rows, made.request, frozenset()))
+        assert direct is not None
+        assert direct.keys() == long.keys()
+        for name, array in direct.items():
+            assert array.dtype == long[name].dtype
+            assert array.tolist() == long[name].tolist()
+    assert feeder.direct([]) is None
+    assert feeder.direct(("aa",)) is None
+    with pytest.raises(SourceError, match="row 1"):
+        feeder.direct(["aa", 5])

@@ -11,20 +11,18 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from amber.programs import plan as plans
 from amber.programs.emit import flow
-from amber.programs.emit.flow import Answer, Context, Functions, Labels, Scores
+from amber.programs.emit.flow import Answer, Context, Functions, Labels, Scores, Terms
 from amber.programs.emit.graph import Precision, Tensor, Unsupported
 from amber.programs.emit.values import Coded, Matrix, Raw, Sparse, Texts, Value
 from amber.programs.emit.view import Leaf, Model
 from amber.tree.nodes import Tree
-
-INVERSE = "inverse_transform"
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ def _method(context: Context, root: Any, method: str, inverse: int, rows: int = 
 
 
 def _answer(context: Context, root: Any, method: str, value: Value, inverse: int) -> Answer:
-    if method != INVERSE:
+    if method != plans.INVERSE:
         return context.ask(root, method, value)
     given = context.graph.input("inverse", context.graph.precision, ["N", inverse])
     return context.inverse(root, Matrix(given, inverse))
@@ -151,7 +149,7 @@ def _named(context: Context, method: str, answer: Answer, title: str) -> list[Pa
     """Name the outputs of one method: its title, or `predict_proba.0`, `predict_proba.1` where there are several."""
     graph = context.graph
     if isinstance(answer, Labels):
-        one = None if method == INVERSE else ["N"]
+        one = None if method == plans.INVERSE else ["N"]
         graph.output(
             title,
             answer.index,
@@ -161,6 +159,9 @@ def _named(context: Context, method: str, answer: Answer, title: str) -> list[Pa
     if isinstance(answer, Scores):
         tensors: Sequence[Tensor] = answer.tensors
         several = len(tensors) > 1 or answer.listed
+    elif isinstance(answer, Terms):
+        first, *others = _entries(context, title, answer.entries)
+        return [replace(first, classes=(answer.known,)), *others]
     elif isinstance(answer, Sparse):
         return _entries(context, title, answer)
     else:
@@ -207,7 +208,7 @@ def _rules(context: Context, methods: list[str]) -> list[plans.Rule]:
         for column in columns:
             keepers.setdefault((rule, column), set()).add(method)
     # `inverse_transform` takes other rows, about which no rule is
-    others = [method for method in methods if method != INVERSE]
+    others = [method for method in methods if method != plans.INVERSE]
     grouped: dict[tuple[flow.Rule, tuple[str, ...]], list[int]] = {}
     for (rule, column), kept in sorted(keepers.items()):
         spared = tuple(sorted(method for method in others if method not in kept))

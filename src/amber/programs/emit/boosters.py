@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from amber.programs.emit.flow import Context
 from amber.programs.emit.graph import ML, Dtype, Graph, Tensor
-from amber.programs.emit.trees import Array, Nodes, need, whole
+from amber.programs.emit.nodes import Array, Nodes, tracked, turned, whole
+from amber.programs.emit.trees import need
 from amber.programs.emit.view import View
 from amber.tree.nodes import Object
 
@@ -35,10 +37,15 @@ def grove(
     # a split of a tree that is one leaf stands at the end; beside sets onnxruntime counts a leaf twice to which both
     # sides lead, so that it gets a second one
     lone = len(nodes.feature) - len(modes)
-    modes = np.concatenate([modes, np.full(lone, AT_MOST)])
+    alike = len(modes) > 0 and modes[0] in (AT_MOST, BELOW) and bool((modes == modes[0]).all())
+    modes = np.concatenate([modes, np.full(lone, modes[0] if alike else AT_MOST)])
     only, right = nodes.left[len(modes) - lone :], nodes.right.copy()
     right[len(modes) - lone :] = len(weights) + np.arange(lone)
     weights, targets = np.concatenate([weights, weights[only]]), np.concatenate([targets, targets[only]])
+    splits = nodes.threshold.astype(x.dtype)
+    if alike:
+        x, nodes, splits = turned(g, x, replace(nodes, right=right), splits, strict=bool(modes[0] == BELOW))
+        right = nodes.right
     members: dict[str, Any] = {}
     if sets:
         parts = [[*map(float, each), np.nan] for each in sets]
@@ -46,11 +53,10 @@ def grove(
     return g.op(
         "TreeEnsemble", x, domain=ML, n_targets=width, aggregate_function=1, post_transform=0,
         tree_roots=whole(nodes.roots), nodes_featureids=whole(nodes.feature),
-        nodes_splits=nodes.threshold.astype(x.dtype), nodes_modes=modes.astype(np.uint8),
+        nodes_splits=splits, nodes_modes=modes.astype(np.uint8),
         nodes_truenodeids=whole(nodes.left), nodes_falsenodeids=whole(right),
         nodes_trueleafs=whole(nodes.left_leaf), nodes_falseleafs=whole(nodes.right_leaf),
-        nodes_missing_value_tracks_true=whole(nodes.missing_left),
-        leaf_weights=weights.astype(x.dtype), leaf_targetids=whole(targets), **members,
+        leaf_weights=weights.astype(x.dtype), leaf_targetids=whole(targets), **tracked(nodes), **members,
     )  # fmt: skip
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from amber.programs.emit.flow import Answer, Context, Labels, Methods, Scores, emits, scores
 from amber.programs.emit.forests import applied
 from amber.programs.emit.graph import Tensor
-from amber.programs.emit.trees import Array, Grove, Nodes, all_trees, grown, leaf_values, need, single
+from amber.programs.emit.nodes import Array, Nodes
+from amber.programs.emit.trees import Grove, all_trees, grown, leaf_values, need, single
 from amber.programs.emit.values import Matrix, Value
 from amber.programs.emit.view import View
 

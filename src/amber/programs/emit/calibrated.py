@@ -6,8 +6,9 @@ import functools
 
 import numpy as np
 
+from amber.programs import plan as plans
 from amber.programs.emit.decide import by_maximum, pair
-from amber.programs.emit.flow import FLOAT32_OVERFLOW, Context, Methods, emits, scores
+from amber.programs.emit.flow import Context, Methods, emits, scores
 from amber.programs.emit.graph import Tensor, Unsupported
 from amber.programs.emit.isotonic import interpolated
 from amber.programs.emit.values import Value
@@ -58,7 +59,7 @@ def bent(calibrator: View, score: Tensor, c: Context) -> Tensor:
     """Return the probability [N] that a calibrator gives to scores [N]."""
     if calibrator.type == "sklearn.isotonic.IsotonicRegression":
         single = np.asarray(calibrator.get("X_thresholds_", 0.0)).dtype == np.float32
-        most = np.nextafter(FLOAT32_OVERFLOW, 0.0) if single else np.finfo(score.dtype).max
+        most = np.nextafter(plans.FLOAT32_OVERFLOW, 0.0) if single else np.finfo(score.dtype).max
         c.refuse(~(c.graph.op("Abs", score) <= float(most)), wide=False)
         return interpolated(calibrator, score, c)
     return c.graph.sigmoid(-(score * float(calibrator["a_"]) + float(calibrator["b_"])))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from amber.programs.emit.bins import looked_up
-from amber.programs.emit.flow import Answer, Context, Labels, Methods, Scores, emits, inverts, passes
+from amber.programs.emit.flow import Answer, Context, Labels, Methods, Scores, Terms, emits, inverts, passes
 from amber.programs.emit.graph import Unsupported
 from amber.programs.emit.values import Coded, Matrix, Raw, Sparse, Texts, Value
 from amber.programs.emit.view import View
@@ -25,9 +25,9 @@ def pipeline(e: View, X: Value, c: Context) -> Methods:
 
 
 @inverts("sklearn.pipeline.Pipeline")
-def pipeline_inverse(e: View, X: Matrix, c: Context) -> Value | Labels | Scores:
+def pipeline_inverse(e: View, X: Matrix, c: Context) -> Value | Labels | Scores | Terms:
     """Undo the steps from the last to the first."""
-    value: Value | Labels | Scores = X
+    value: Value | Labels | Scores | Terms = X
     for step in reversed(e["steps"]):
         if passes(step[1], "inverse_func"):
             continue
@@ -35,14 +35,14 @@ def pipeline_inverse(e: View, X: Matrix, c: Context) -> Value | Labels | Scores:
     return value
 
 
-def _numbers(value: Value | Labels | Scores, c: Context) -> Matrix:
+def _numbers(value: Value | Labels | Scores | Terms, c: Context) -> Matrix:
     """Return a matrix of what a step gave back; None among numbers is NaN to the step before it."""
     if isinstance(value, Labels):
         classes = [list(each) for each in value.classes]
         if all(each is None or isinstance(each, int | float) for column in classes for each in column):
             tables = [[np.nan if each is None else float(each) for each in column] for column in classes]
             return Matrix(looked_up(value.index, tables, c), len(tables))
-    if isinstance(value, Labels | Scores):
+    if isinstance(value, Labels | Scores | Terms):
         raise Unsupported("a step that undoes labels")
     return c.matrix(value)
 

@@ -12,7 +12,8 @@ from amber.programs.emit.compose import selected
 from amber.programs.emit.flow import Answer, Context, Labels, Methods, Scores, emits, scores
 from amber.programs.emit.forests import total
 from amber.programs.emit.graph import Graph, Tensor
-from amber.programs.emit.trees import Array, Grove, all_trees, checked, grown, leaf_values, need, single
+from amber.programs.emit.nodes import Array
+from amber.programs.emit.trees import Grove, all_trees, checked, grown, leaf_values, need, single
 from amber.programs.emit.values import Matrix, Raw, Sparse, Value
 from amber.programs.emit.view import View
 

@@ -50,13 +50,21 @@ class Labels:
     classes: tuple[Any, ...]
 
 
-Answer = Scores | Labels | Matrix | Sparse | Raw | Coded | Texts
+@dataclass(frozen=True)
+class Terms:
+    """The terms that a row holds, which are as many as it has entries; `known`: term by column of the entries."""
+
+    entries: Sparse
+    known: Any
+
+
+Answer = Scores | Labels | Terms | Matrix | Sparse | Raw | Coded | Texts
 Methods = dict[str, Callable[[], Answer]]
 Emitter = Callable[[View, Any, "Context"], Methods]
 Rule = Literal["finite", "no-infinity", "float32"]
 _EMITTERS: dict[str, Emitter] = {}
 Functions = Callable[[str], Callable[..., Any]]
-Inverter = Callable[[View, Matrix, "Context"], Value | Labels | Scores]
+Inverter = Callable[[View, Matrix, "Context"], Value | Labels | Scores | Terms]
 _INVERTERS: dict[str, Inverter] = {}
 
 
@@ -173,11 +181,11 @@ class Context:
         if passes(estimator, "func"):
             return value
         answer = self.ask(estimator, "transform", value)
-        if isinstance(answer, Scores | Labels):
+        if isinstance(answer, Scores | Labels | Terms):
             raise Unsupported(f"transform of {estimator.name} gives several answers")
         return answer
 
-    def inverse(self, estimator: Any, value: Matrix) -> Value | Labels | Scores:
+    def inverse(self, estimator: Any, value: Matrix) -> Value | Labels | Scores | Terms:
         """Return what `inverse_transform` of a transformer makes of a matrix.
 
         Raises:
@@ -340,7 +348,7 @@ class Context:
         elif rule == "no-infinity":
             bad = g.op("IsInf", tensor, dtype="bool")
         else:
-            bad = g.op("Abs", tensor) >= FLOAT32_OVERFLOW
+            bad = g.op("Abs", tensor) >= plans.FLOAT32_OVERFLOW
         self.refuse(bad)
         return value
 
@@ -362,10 +370,6 @@ def passes(estimator: Any, function: str) -> bool:
     if not isinstance(estimator, View):
         return estimator is None or (isinstance(estimator, str) and estimator == "passthrough")
     return estimator.name == "FunctionTransformer" and estimator[function] is None and not estimator["validate"]
-
-
-# The least magnitude that rounds to infinity as float32.
-FLOAT32_OVERFLOW = float(np.float64(np.finfo(np.float32).max) + 2.0**103)
 
 
 def _column(each: CodeColumn) -> int:

@@ -12,8 +12,8 @@ import numpy as np
 
 from amber.programs.emit.flow import Context, Labels, Methods, Scores, emits, scores
 from amber.programs.emit.graph import Tensor
+from amber.programs.emit.nodes import Array
 from amber.programs.emit.trees import (
-    Array,
     Grove,
     checked,
     classifier,

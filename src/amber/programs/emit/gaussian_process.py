@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,92 +13,113 @@ import numpy as np
 from amber.programs.emit.decide import by_sign, pair
 from amber.programs.emit.dummy import repeated
 from amber.programs.emit.flow import Answer, Context, Methods, emits, scores
-from amber.programs.emit.graph import Tensor, Unsupported
-from amber.programs.emit.pairwise import dense, kernel, row_norms, squared_direct
+from amber.programs.emit.graph import Graph, Tensor, Unsupported
+from amber.programs.emit.pairwise import dense, kernel, row_norms, squared_decaying, squared_direct
 from amber.programs.emit.values import Matrix, Value
 from amber.programs.emit.view import View
 
+Array = np.ndarray[Any, Any]
 _M = "sklearn.gaussian_process."
 # The logistic function as a sum of five error functions (Williams and Barber), as the original has it.
 _LAMBDAS = np.array([0.41, 0.4, 0.37, 0.44, 0.39])
 _FACTORS = np.array([-1854.8214151, 3516.89893646, 221.29346712, 128.12323805, -2010.49422654])
 
 
-def _distances(e: View, x: Tensor, rows: Any, c: Context, scale: bool = True) -> Tensor:
-    """Return squared distances, in units of the length scale."""
-    length = np.asarray(e["length_scale"], dtype=np.float64) if scale else np.float64(1.0)
-    return squared_direct(c, x / length, rows / length)
+@dataclass(frozen=True)
+class Pairs:
+    """The rows of a request [N, d] and stored ones [S, d]; `weight`: by how much an answer moves with a kernel."""
+
+    x: Tensor
+    rows: Array
+    c: Context
+    weight: float = math.inf
+
+    @property
+    def graph(self) -> Graph:
+        """The graph."""
+        return self.c.graph
 
 
-def _rbf(e: View, x: Tensor, rows: Any, c: Context) -> Tensor:
-    return c.graph.op("Exp", _distances(e, x, rows, c) * -0.5)
+def _scaled(e: View, p: Pairs) -> tuple[Tensor, Array]:
+    """Return both rows in units of the length scale."""
+    length = np.asarray(e["length_scale"], dtype=np.float64)
+    return p.x / length, p.rows / length
 
 
-def _matern(e: View, x: Tensor, rows: Any, c: Context) -> Tensor:
-    g, nu = c.graph, float(e["nu"])
+def _rbf(e: View, p: Pairs) -> Tensor:
+    x, rows = _scaled(e, p)
+    direct = p.graph.precision == "float32" or p.weight == math.inf
+    away = squared_direct(p.c, x, rows) if direct else squared_decaying(p.c, x, rows, 0.5, p.weight)
+    return p.graph.op("Exp", away * -0.5)
+
+
+def _matern(e: View, p: Pairs) -> Tensor:
+    g, nu = p.graph, float(e["nu"])
+    squared = squared_direct(p.c, *_scaled(e, p))
     if nu == math.inf:
-        return g.op("Exp", -(_distances(e, x, rows, c) / 2.0))
+        return g.op("Exp", -(squared / 2.0))
     if nu not in (0.5, 1.5, 2.5):
         raise Unsupported(f"a Matern kernel with nu={nu!r}")
-    away = g.op("Sqrt", _distances(e, x, rows, c)) * math.sqrt(2 * nu)
+    away = g.op("Sqrt", squared) * math.sqrt(2 * nu)
     if nu == 0.5:
         return g.op("Exp", -away)
     factor = 1.0 + away if nu == 1.5 else 1.0 + away + away * away / 3.0
     return factor * g.op("Exp", -away)
 
 
-def _rational(e: View, x: Tensor, rows: Any, c: Context) -> Tensor:
+def _rational(e: View, p: Pairs) -> Tensor:
     alpha, length = float(e["alpha"]), float(np.ravel(e["length_scale"])[0])
-    base = 1.0 + _distances(e, x, rows, c, scale=False) / (2.0 * alpha * length**2)
-    return c.graph.op("Pow", base, c.graph.const(-alpha))
+    base = 1.0 + squared_direct(p.c, p.x, p.rows) / (2.0 * alpha * length**2)
+    return p.graph.op("Pow", base, p.graph.const(-alpha))
 
 
-def _periodic(e: View, x: Tensor, rows: Any, c: Context) -> Tensor:
-    g = c.graph
-    away = g.op("Sqrt", _distances(e, x, rows, c, scale=False))
+def _periodic(e: View, p: Pairs) -> Tensor:
+    g = p.graph
+    away = g.op("Sqrt", squared_direct(p.c, p.x, p.rows))
     wave = g.op("Sin", away * (math.pi / float(e["periodicity"]))) / float(e["length_scale"])
     return g.op("Exp", wave * wave * -2.0)
 
 
-def _dot(e: View, x: Tensor, rows: Any, c: Context) -> Tensor:
-    product: Tensor = x @ rows.T
+def _dot(e: View, p: Pairs) -> Tensor:
+    product: Tensor = p.x @ p.rows.T
     return product + float(e["sigma_0"]) ** 2
 
 
-def _constant(e: View, x: Tensor, rows: Any, c: Context) -> Tensor:
-    return c.graph.const(float(e["constant_value"]))
+def _constant(e: View, p: Pairs) -> Tensor:
+    return p.graph.const(float(e["constant_value"]))
 
 
-def _white(e: View, x: Tensor, rows: Any, c: Context) -> Tensor:
-    return c.graph.const(0.0)  # noise is in the training rows alone
+def _white(e: View, p: Pairs) -> Tensor:
+    return p.graph.const(0.0)  # noise is in the training rows alone
 
 
-def _sum(e: View, x: Tensor, rows: Any, c: Context) -> Tensor:
-    return covariance(e["k1"], x, rows, c) + covariance(e["k2"], x, rows, c)
+def _sum(e: View, p: Pairs) -> Tensor:
+    terms = [covariance(e[k], p) for k in ("k1", "k2") if e[k].name != "WhiteKernel"]
+    return functools.reduce(lambda left, right: left + right, terms) if terms else _white(e, p)
 
 
-def _product(e: View, x: Tensor, rows: Any, c: Context) -> Tensor:
-    return covariance(e["k1"], x, rows, c) * covariance(e["k2"], x, rows, c)
+def _product(e: View, p: Pairs) -> Tensor:
+    return covariance(e["k1"], p) * covariance(e["k2"], p)
 
 
-def _exponentiation(e: View, x: Tensor, rows: Any, c: Context) -> Tensor:
-    return c.graph.op("Pow", covariance(e["kernel"], x, rows, c), c.graph.const(float(e["exponent"])))
+def _exponentiation(e: View, p: Pairs) -> Tensor:
+    return p.graph.op("Pow", covariance(e["kernel"], p), p.graph.const(float(e["exponent"])))
 
 
-def _pairwise(e: View, x: Tensor, rows: Any, c: Context) -> Tensor:
+def _pairwise(e: View, p: Pairs) -> Tensor:
     if e["pairwise_kernels_kwargs"]:
         raise Unsupported("a pairwise kernel with settings of its own")
-    return kernel(c, x, rows, e["metric"], float(e["gamma"]))
+    return kernel(p.c, p.x, p.rows, e["metric"], float(e["gamma"]))
 
 
-_KERNELS: dict[str, Callable[[View, Tensor, Any, Context], Tensor]] = {
+_KERNELS: dict[str, Callable[[View, Pairs], Tensor]] = {
     "RBF": _rbf, "Matern": _matern, "RationalQuadratic": _rational, "ExpSineSquared": _periodic, "DotProduct": _dot,
     "ConstantKernel": _constant, "WhiteKernel": _white, "Sum": _sum, "Product": _product,
     "Exponentiation": _exponentiation, "PairwiseKernel": _pairwise,
 }  # fmt: skip
 
 
-def covariance(e: View, x: Tensor, rows: Any, c: Context) -> Tensor:
+def covariance(e: View, p: Pairs) -> Tensor:
     """Return a kernel between the rows of a request [N, d] and stored ones: [N, S], or a number for all of them.
 
     Raises:
@@ -105,7 +127,26 @@ def covariance(e: View, x: Tensor, rows: Any, c: Context) -> Tensor:
     """
     if not e.type.startswith(_M) or e.name not in _KERNELS:
         raise Unsupported(f"the kernel {e.name}")
-    return _KERNELS[e.name](e, x, rows, c)
+    return _KERNELS[e.name](e, p)
+
+
+def largest(e: View) -> float:
+    """Return what no value of a kernel exceeds; infinity where nothing bounds it."""
+    if e.name in ("RBF", "Matern", "RationalQuadratic", "ExpSineSquared"):
+        return 1.0
+    if e.name in ("ConstantKernel", "WhiteKernel"):
+        return abs(float(e["constant_value"])) if e.name == "ConstantKernel" else 0.0
+    if e.name in ("Sum", "Product"):
+        left, right = largest(e["k1"]), largest(e["k2"])
+        return left + right if e.name == "Sum" else left * right
+    return math.inf
+
+
+def _is_number(e: View) -> bool:
+    """Whether a kernel is one number for all rows."""
+    if e.name in ("Sum", "Product"):
+        return _is_number(e["k1"]) and _is_number(e["k2"])
+    return e.name in ("ConstantKernel", "WhiteKernel") or (e.name == "Exponentiation" and _is_number(e["kernel"]))
 
 
 def variance(e: View, x: Tensor, c: Context) -> Tensor:
@@ -129,10 +170,17 @@ def variance(e: View, x: Tensor, c: Context) -> Tensor:
     raise Unsupported(f"the variance of the kernel {e.name}")
 
 
-def with_training(e: View, x: Tensor, c: Context) -> Tensor:
-    """Return the kernel with the training rows, [N, S]."""
-    rows = dense(e["X_train_"], "a Gaussian process")
-    return covariance(e["kernel_"], x, rows, c) + repeated(np.zeros(len(rows)), Matrix(x, rows.shape[1]), c)
+def with_training(e: View, x: Tensor, c: Context, weight: float = math.inf) -> Tensor:
+    """Return the kernel with the training rows, [N, S]; `weight` as in `Pairs`."""
+    rows, fitted = dense(e["X_train_"], "a Gaussian process"), e["kernel_"]
+    found = covariance(fitted, Pairs(x, rows, c, weight))
+    return found + repeated(np.zeros(len(rows)), Matrix(x, rows.shape[1]), c) if _is_number(fitted) else found
+
+
+def _weight(e: View, alpha: Array) -> float:
+    """Return by how much an answer moves, in units of the training targets, when each kernel moves by its largest."""
+    scale, most = np.abs(e["y_train_"]).max(initial=0.0), largest(e["kernel_"])
+    return float(np.abs(alpha).sum(axis=0).max() / scale) * most if 0.0 < most < math.inf and scale else math.inf
 
 
 @emits(_M + "GaussianProcessRegressor")
@@ -144,7 +192,7 @@ def regressor(e: View, X: Value, c: Context) -> Methods:
         if "X_train_" not in e:
             raise Unsupported("a Gaussian process that was not fitted")
         alpha = np.asarray(e["alpha_"])
-        mean = with_training(e, x, c) @ (alpha if alpha.ndim == 2 else alpha[:, None])
+        mean = with_training(e, x, c, _weight(e, alpha)) @ (alpha if alpha.ndim == 2 else alpha[:, None])
         mean = np.asarray(e["_y_train_std"]) * mean + np.asarray(e["_y_train_mean"])
         return scores(mean if alpha.ndim == 2 and alpha.shape[1] > 1 else c.graph.squeeze(mean))
 

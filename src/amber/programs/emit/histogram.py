@@ -17,7 +17,8 @@ from amber.programs.emit.boosting import based, two
 from amber.programs.emit.compose import selected
 from amber.programs.emit.flow import Context, Labels, Methods, emits, scores
 from amber.programs.emit.graph import Tensor
-from amber.programs.emit.trees import Array, Nodes, ensemble, flat, need
+from amber.programs.emit.nodes import Array, Nodes, flat
+from amber.programs.emit.trees import ensemble, need
 from amber.programs.emit.values import Value
 from amber.programs.emit.view import View
 

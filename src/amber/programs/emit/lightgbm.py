@@ -13,7 +13,8 @@ import numpy as np
 from amber.programs.emit.boosters import AT_MOST, MEMBER, answered, grove
 from amber.programs.emit.flow import Context, Labels, Methods, Scores, emits, scores
 from amber.programs.emit.graph import Tensor
-from amber.programs.emit.trees import Array, Nodes, flat, need
+from amber.programs.emit.nodes import Array, Nodes, flat
+from amber.programs.emit.trees import need
 from amber.programs.emit.values import Value
 from amber.programs.emit.view import View
 from amber.tree.natives import lightgbm as native

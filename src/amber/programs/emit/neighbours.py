@@ -14,6 +14,7 @@ from amber.programs.emit.flow import Answer, Context, Labels, Methods, emits, sc
 from amber.programs.emit.graph import Tensor, Unsupported
 from amber.programs.emit.outliers import inliers
 from amber.programs.emit.pairwise import (
+    added,
     cosine,
     dense,
     dot_norms,
@@ -22,7 +23,6 @@ from amber.programs.emit.pairwise import (
     row_sum,
     squared_direct,
     squared_gemm,
-    terms,
 )
 from amber.programs.emit.ties import deep_enough, settled
 from amber.programs.emit.values import Sparse, Value
@@ -73,14 +73,11 @@ def distances(e: View, X: Value, c: Context) -> Distances:
     if metric in ("manhattan", "cityblock", "l1"):
         return Distances(manhattan(c, x, Y), _same, limit, lambda radius: radius, x, heap)
     if metric == "chebyshev":
-        found = functools.reduce(
-            lambda left, right: g.op("Max", left, right), terms(c, x, Y, lambda a, b: g.op("Abs", a - b))
-        )
+        found = added(c, x, Y, lambda a, b: g.op("Abs", a - b), lambda left, right: g.op("Max", left, right))
         return Distances(found, _same, limit, lambda radius: radius, x, heap)
     if metric == "minkowski" and not weighted:
         p = float(parameters["p"])
-        powers = terms(c, x, Y, lambda a, b: raised(c, g.op("Abs", a - b), p, len(Y)))
-        found = functools.reduce(lambda left, right: left + right, powers)
+        found = added(c, x, Y, lambda a, b: raised(c, g.op("Abs", a - b), p, b.shape[1]))
         return Distances(
             found, lambda value: g.op("Pow", value, g.const(1.0 / p)), limit, lambda radius: radius**p, x, heap
         )

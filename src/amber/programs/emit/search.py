@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from amber.programs.emit.decide import one_label
-from amber.programs.emit.flow import Answer, Context, Labels, Methods, Scores, emits, inverts, scores
+from amber.programs.emit.flow import Answer, Context, Labels, Methods, Scores, Terms, emits, inverts, scores
 from amber.programs.emit.graph import Tensor, Unsupported
 from amber.programs.emit.values import Matrix, Value
 from amber.programs.emit.view import View
@@ -140,7 +140,7 @@ def transformed_target(e: View, X: Value, c: Context) -> Methods:
         flat, width = int(e["_training_dim"]) == 1, _width(e["transformer_"])
         score = c.graph.op("Reshape", c.score(e["regressor_"], "predict", X), c.graph.const([-1, width]))
         answer = c.inverse(e["transformer_"], Matrix(score, width))
-        if isinstance(answer, Labels | Scores):
+        if isinstance(answer, Labels | Scores | Terms):
             raise Unsupported("a transformation of the target that gives no table back")
         undone = c.matrix(answer)
         return scores(c.graph.squeeze(undone.tensor) if flat and undone.width == 1 else undone.tensor)

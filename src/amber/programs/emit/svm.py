@@ -12,12 +12,11 @@ from amber.programs.emit.decide import by_maximum, dense, one_label, with_logs
 from amber.programs.emit.flow import Answer, Context, Methods, emits, scores
 from amber.programs.emit.graph import Tensor, Unsupported
 from amber.programs.emit.loops import repeated
-from amber.programs.emit.pairwise import row_norms, squared_direct
+from amber.programs.emit.pairwise import squared_decaying
 from amber.programs.emit.values import Value
 from amber.programs.emit.view import View
 
 _M = "sklearn.svm."
-MOST_LOSS = 1e4
 
 
 def kernel(e: View, X: Value, c: Context) -> Tensor:
@@ -45,23 +44,9 @@ def kernel(e: View, X: Value, c: Context) -> Tensor:
 
 
 def distances(e: View, x: Tensor, vectors: Any, c: Context) -> Tensor:
-    """Return squared distances to the support vectors, [N, S].
-
-    By products, ten times as fast, where what they lose - at most a few eps of the square of the largest distance from
-    the middle, times gamma, times the sum of the coefficients - is far below the tolerance; else by differences, as
-    libsvm has it.
-    """
-    g, middle = c.graph, vectors.mean(axis=0) if len(vectors) else np.zeros(vectors.shape[1])
-    away = vectors - middle
-    norms = np.einsum("ij,ij->i", away, away)
-    gamma, most = float(e["_gamma"]), float(norms.max(initial=0.0))
-    loss = gamma * most * np.abs(dense(e["_dual_coef_"])).sum(axis=1).max(initial=0.0)
-    if gamma == 0.0 or not loss <= MOST_LOSS:
-        return squared_direct(c, x, vectors)
-    # the kernel of a row beyond is zero either way; the clip keeps it from inf - inf
-    beyond = 1e3 * (np.sqrt(most) + 1.0 / np.sqrt(gamma))
-    moved = g.op("Clip", x - middle, g.const(-beyond), g.const(beyond))
-    return g.op("Max", row_norms(c, moved) + (moved @ away.T) * -2.0 + norms, g.const(0.0))
+    """Return squared distances to the support vectors, [N, S]; a decision moves by the sum of the coefficients."""
+    weight = float(np.abs(dense(e["_dual_coef_"])).sum(axis=1).max(initial=0.0))
+    return squared_decaying(c, x, vectors, float(e["_gamma"]), weight)
 
 
 def one_decision(e: View, X: Value, c: Context) -> Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 
 from amber.limits import DEFAULT
 from amber.programs import plan as plans
-from amber.programs.emit.flow import Context, Methods, emits
+from amber.programs.emit.flow import Context, Methods, Terms, emits, inverts
 from amber.programs.emit.graph import Dtype, Tensor, Unsupported
 from amber.programs.emit.values import Matrix, Sparse, Texts, Value
 from amber.programs.emit.view import View
@@ -82,6 +82,38 @@ def hasher(e: View, X: Value, c: Context) -> Methods:
         return _rounded(_recorded(plan, width, X, c), kind, c)
 
     return {"transform": transform}
+
+
+@inverts(_COUNT, _TFIDF)
+def terms_of_texts(e: View, X: Matrix, c: Context) -> Terms:
+    """The terms of each row, in the order of their columns."""
+    known = np.array(_vocabulary(e))
+    return _terms(known, known.nbytes, X, c)
+
+
+@inverts("sklearn.feature_extraction.DictVectorizer")
+def features_of_records(e: View, X: Matrix, c: Context) -> Terms:
+    """The features of each row with their numbers, in the order of their columns."""
+    names = [_plain(name) for name in e["feature_names_"]]
+    if not all(type(name) is str for name in names):
+        raise Unsupported("features whose names are no texts")
+    return _terms(np.array(names, dtype=object), 8 * len(names), X, c)
+
+
+def _terms(known: Any, size: int, X: Matrix, c: Context) -> Terms:
+    """Return the entries of a table that are not zero, and what their columns are called.
+
+    Raises:
+        Unsupported: One term is so long that an array of them all would fill the memory.
+    """
+    g, x = c.graph, c.require(X).tensor
+    if size > DEFAULT.program_elements:
+        raise Unsupported(f"an array of all terms takes {size} bytes")
+    g.widest = max(g.widest, X.width)
+    places = g.op("NonZero", ~x.equal(0.0), dtype="int64")
+    row, column = (g.squeeze(g.op("Gather", places, g.const([i]), axis=0), 0) for i in (0, 1))
+    data = g.op("GatherND", x, g.op("Transpose", places, perm=[1, 0]))
+    return Terms(Sparse(data, column, row, g.op("Shape", x, dtype="int64", start=0, end=1), X.width), known)
 
 
 # -- what is counted ---------------------------------------------------------------------------------------------------

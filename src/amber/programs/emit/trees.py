@@ -9,82 +9,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from amber.programs.emit.flow import Context, Labels, Methods, Scores, emits, scores
 from amber.programs.emit.graph import ML, Graph, Tensor, Unsupported
+from amber.programs.emit.nodes import Array, Nodes, flat, tracked, turned, whole
+from amber.programs.emit.parts import groves, shared
 from amber.programs.emit.values import Matrix, Sparse, Value
 from amber.programs.emit.view import View
-
-Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class Nodes:
-    """Trees as flat arrays, inner nodes and leaves apart, each in the order of the trees and of their own numbers.
-
-    `left`, `right`: positions among the leaves where `left_leaf`, `right_leaf`, else among the inner nodes. Of each
-    leaf: `tree`, `number` (of the node in its tree) and `place` (among all nodes of all trees).
-    """
-
-    feature: Array
-    threshold: Array
-    missing_left: Array
-    left: Array
-    right: Array
-    left_leaf: Array
-    right_leaf: Array
-    roots: Array
-    tree: Array
-    number: Array
-    place: Array
-
-    @property
-    def trees(self) -> int:
-        """How many there are."""
-        return len(self.roots)
-
-
-def flat(
-    sizes: Sequence[int], left: Array, right: Array, feature: Array, threshold: Array, missing_left: Array, inner: Array
-) -> Nodes:
-    """Return trees whose nodes stand one tree after another as flat arrays.
-
-    Args:
-        sizes: Number of nodes of each tree; the root is its first.
-        left: Number of the left child within its tree; `right` likewise.
-        right: See above.
-        feature: Column of the split.
-        threshold: Left if the value is at most this.
-        missing_left: Whether a missing value goes to the left.
-        inner: Whether a node is no leaf.
-    """
-    counts = np.asarray(sizes, dtype=np.int64)
-    starts = np.cumsum(counts) - counts
-    offset = np.repeat(starts, counts)
-    rank = np.where(inner, np.cumsum(inner), np.cumsum(~inner)) - 1
-    to_left, to_right = (left + offset)[inner], (right + offset)[inner]
-    # a tree that is one leaf is a split that leads to it on both sides
-    lone = ~inner[starts]
-    only, more = rank[starts][lone], int(lone.sum())
-    none, both = np.zeros(more, dtype=np.int64), np.ones(more, dtype=bool)
-    place = np.flatnonzero(~inner)
-    return Nodes(
-        feature=np.concatenate([feature[inner], none]),
-        threshold=np.concatenate([threshold[inner], none.astype(np.float64)]),
-        missing_left=np.concatenate([missing_left[inner], none]),
-        left=np.concatenate([rank[to_left], only]),
-        right=np.concatenate([rank[to_right], only]),
-        left_leaf=np.concatenate([~inner[to_left], both]),
-        right_leaf=np.concatenate([~inner[to_right], both]),
-        roots=np.where(lone, int(inner.sum()) + np.cumsum(lone) - 1, rank[starts]),
-        tree=np.repeat(np.arange(len(counts)), counts)[place],
-        number=place - offset[place],
-        place=place,
-    )
 
 
 def grown(trees: Sequence[View], features: Sequence[Any] | None = None) -> Nodes:
@@ -101,7 +35,8 @@ def grown(trees: Sequence[View], features: Sequence[Any] | None = None) -> Nodes
         feature = np.concatenate(mapped)
     known = "missing_go_to_left" in records[0].dtype.names
     missing = field("missing_go_to_left") if known else np.zeros(len(left), dtype=np.uint8)
-    return flat(sizes, left, field("right_child"), feature, field("threshold"), missing, left >= 0)
+    cover = field("weighted_n_node_samples")
+    return flat(sizes, left, field("right_child"), feature, field("threshold"), missing, left >= 0, cover)
 
 
 def leaf_values(trees: Sequence[View], nodes: Nodes) -> Array:
@@ -115,22 +50,25 @@ def ensemble(g: Graph, x: Tensor, nodes: Nodes, weights: Array, targets: Array |
     if g.precision == "float32":  # x <= t for a float32 x means x <= the greatest float32 that is not above t
         single = splits.astype(np.float32)
         splits = np.where(single > splits, np.nextafter(single, np.float32(-np.inf)), single)
-    aimed = np.zeros(len(weights), dtype=np.int64) if targets is None else targets
+    x, nodes, splits = turned(g, x, nodes, splits, strict=False)
+    weights = weights.astype(g.precision)
+    if targets is not None:
+        return _walked(g, x, nodes, splits, weights, targets, width)
+    nodes, weights = shared(nodes, weights)
+    none = np.zeros(len(weights), dtype=np.int64)
+    found = [_walked(g, x, part, own, weights, none, width) for part, own in groves(nodes, splits, weights)]
+    return found[0] if len(found) == 1 else g.op("Sum", *found)
+
+
+def _walked(g: Graph, x: Tensor, nodes: Nodes, splits: Array, weights: Array, targets: Array, width: int) -> Tensor:
     return g.op(
         "TreeEnsemble", x, domain=ML, n_targets=width, aggregate_function=1, post_transform=0,
         tree_roots=whole(nodes.roots), nodes_featureids=whole(nodes.feature), nodes_splits=splits,
         nodes_modes=np.zeros(len(splits), dtype=np.uint8),
         nodes_truenodeids=whole(nodes.left), nodes_falsenodeids=whole(nodes.right),
         nodes_trueleafs=whole(nodes.left_leaf), nodes_falseleafs=whole(nodes.right_leaf),
-        nodes_missing_value_tracks_true=whole(nodes.missing_left),
-        leaf_weights=weights.astype(g.precision), leaf_targetids=whole(aimed),
+        leaf_weights=weights, leaf_targetids=whole(targets), **tracked(nodes),
     )  # fmt: skip
-
-
-def whole(values: Array) -> list[int]:
-    """Return an array as the plain integers of an attribute."""
-    found: list[int] = values.astype(np.int64).tolist()
-    return found
 
 
 class Grove:

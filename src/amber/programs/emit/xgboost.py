@@ -13,7 +13,8 @@ import numpy as np
 from amber.programs.emit.boosters import BELOW, MEMBER, answered, exponential, grove, is_sparse
 from amber.programs.emit.flow import Context, Labels, Methods, Scores, emits, scores
 from amber.programs.emit.graph import Tensor
-from amber.programs.emit.trees import Array, Nodes, flat, need
+from amber.programs.emit.nodes import Array, Nodes, flat
+from amber.programs.emit.trees import need
 from amber.programs.emit.values import Matrix, Sparse, Value
 from amber.programs.emit.view import View
 from amber.tree.natives import xgboost as native
@@ -100,6 +101,7 @@ class Model:
         nodes = flat(
             [len(each) for each in left], np.concatenate(left), np.concatenate(right), np.concatenate(features),
             np.concatenate(threshold), np.concatenate(missing), inside,
+            np.concatenate([np.asarray(tree.cover, dtype=np.float64) for tree in trees]),
         )  # fmt: skip
         values = np.concatenate([np.asarray(tree.condition, dtype=np.float32) for tree in trees])[nodes.place]
         return nodes, np.concatenate(mode)[inside], sets, x, values
@@ -233,7 +235,9 @@ def classifier(e: View, X: Value, c: Context) -> Methods:
     found = functools.cache(m.output)
 
     def predict() -> Labels | Scores:
-        if b.objective == "multi:softmax" or (b.outputs > 1 and count != 2):
+        if b.objective == "multi:softmax":
+            return Labels(g.argmax(found()), (np.arange(b.outputs, dtype=np.int32),))
+        if b.outputs > 1 and count != 2:
             return Labels(g.argmax(found()), (np.arange(b.outputs),))
         if b.outputs > 1:
             return scores((found() > 0.5).cast("float64"))

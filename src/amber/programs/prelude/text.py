@@ -115,7 +115,7 @@ def _reader(prelude: plans.Prelude) -> Callable[[object], str]:
 
 def _places(prelude: plans.Prelude) -> Callable[[str], Places]:
     """Return what gives the places of all terms of a text, in any order: they will be counted."""
-    vocabulary = {term: column for column, term in enumerate(prelude.vocabulary)}
+    vocabulary = dict(zip(prelude.vocabulary, range(len(prelude.vocabulary)), strict=True))
     place = Columns(prelude.hashed, prelude.alternate_sign).__getitem__ if prelude.hashed else vocabulary.get
     steps: list[Callable[[str], str]] = [str.lower] if prelude.lowercase else []
     if prelude.accents is not None:

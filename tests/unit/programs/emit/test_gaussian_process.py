@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
+import onnx
 from scipy import special
 from sklearn.datasets import make_classification
 from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
@@ -93,6 +94,20 @@ def test_the_error_function():
     x = np.concatenate([np.linspace(-9, 9, 4001), [0.0, 1.0, -1.0, np.inf, -np.inf, 1e-300, np.nan]])
     [got] = ort.InferenceSession(g.finished()).run(None, {"x": x})
     np.testing.assert_allclose(got, special.erf(x), rtol=1e-15, atol=0)
+
+
+MOMENTS = np.column_stack([1.7e9 + np.arange(70) * 3.0, X[:, 1:]])  # a length of a second: products would lose it all
+
+
+@pytest.mark.parametrize(("kernel", "table", "products"), [
+    (k.RBF(1.3), X, True), (k.RBF([2.0, 1.0, 1.0]) + k.WhiteKernel(0.1), MOMENTS, False),
+    (k.ConstantKernel(2.0) * k.RBF(), X, True), (k.RBF() * k.DotProduct(), X, False),
+], ids=str)  # fmt: skip
+def test_distances_by_products_where_they_lose_nothing(kernel, table, products):
+    model = GaussianProcessRegressor(kernel, alpha=0.05, optimizer=None).fit(table, NUMBERS[:, 0])
+    assert wrong(compare(model, table)) == {}
+    kinds = [node.op_type for node in onnx.load_model_from_string(Run(model, table).emitted.graph).graph.node]
+    assert ("Clip" in kinds) is products
 
 
 def test_single_precision_runs():

@@ -1,5 +1,7 @@
 """Neighbours as graphs: the same places, distances, votes and means as the originals, ties among them."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,9 @@ pytest.importorskip("onnxruntime")
 
 from sklearn import neighbors
 
-from tests.unit.programs.emit.harness import compare, edge_tables, wrong
+import amber
+from amber.programs.emit import pairwise
+from tests.unit.programs.emit.harness import Run, compare, edge_tables, wrong
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 4))
@@ -147,3 +151,30 @@ def test_what_has_no_form():
     assert "precomputed" in compare(precomputed, np.abs(X @ X.T))["predict"].absent
     other = neighbors.KNeighborsClassifier(metric="canberra").fit(X, CLASSES)
     assert "canberra" in compare(other, X)["predict"].absent
+
+
+@pytest.mark.parametrize("settings", [{}, {"metric": "chebyshev"}, {"p": 3}, {"p": 1}], ids=str)
+def test_training_rows_in_pieces(settings, monkeypatch):
+    monkeypatch.setattr(pairwise, "PIECE", 50)
+    model = neighbors.KNeighborsRegressor(3, algorithm="kd_tree", **settings).fit(X, TARGET)
+    found = compare(model, X, rows=tables(X))
+    assert wrong(found) == {}
+    exact = all(each.identical for each in found.values())
+    assert exact or settings == {"p": 3}  # a cube root differs in its last bit
+
+
+def test_what_many_steps_pass_over_counts_more():
+    for algorithm, count in (("kd_tree", pairwise.PASSED * len(X)), ("brute", len(X))):
+        model = neighbors.KNeighborsRegressor(algorithm=algorithm).fit(X, TARGET)
+        assert Run(model, X).emitted.widest == count
+
+
+def test_a_program_in_float32_is_frozen_without_a_warning(tmp_path):
+    # the farthest that a search accepts is the largest double, which float32 does not have
+    model = neighbors.KNeighborsClassifier(algorithm="brute").fit(X, CLASSES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        amber.save(model, tmp_path / "m.amber", sample=X.astype(np.float32))
+        amber.freeze(tmp_path / "m.amber", tmp_path / "m.amber", precision="float32")
+    program = amber.program(tmp_path / "m.amber")
+    assert (program.predict(X[:20].astype(np.float32)) == model.predict(X[:20])).all()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -19,6 +21,8 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
+import amber
+from amber.programs.program import Program
 from tests.unit.programs.emit.harness import Found, Run, compare, wrong
 
 TEXTS = [
@@ -208,8 +212,45 @@ def test_texts_where_numbers_belong() -> None:
         "records"
         in compare(DictVectorizer().fit([{"a": 1}]), np.ones((3, 2)), methods=["transform"])["transform"].absent
     )
-    found = compare(CountVectorizer().fit(TEXTS), TEXTS, methods=["inverse_transform"], rows=[TEXTS])
-    assert "inverse_transform of CountVectorizer" in found["inverse_transform"].absent
+
+
+FEATURES = [{"a": 1, "b": "x"}, {"c": 2.5, "a": -1.0}, {}, {"b": "y"}] * 4
+NAMED = [
+    (CountVectorizer(), TEXTS), (TfidfVectorizer(dtype=np.float32), TEXTS),
+    (TfidfVectorizer(ngram_range=(1, 2)), TEXTS),
+    (CountVectorizer(vocabulary=["mat", "cat", "dog"]), TEXTS), (DictVectorizer(), FEATURES),
+    (DictVectorizer(sparse=False, dtype=np.float32), FEATURES),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "sample"), NAMED, ids=lambda each: str(each)[:70] * (not isinstance(each, list)))
+@pytest.mark.parametrize("block", [65_536, 3])
+def test_the_terms_of_rows(model: Any, sample: Any, block: int, tmp_path: Path) -> None:
+    amber.save(model.fit(sample), tmp_path / "m.amber", sample=sample, freeze=True)
+    made = amber.program(tmp_path / "m.amber")
+    program = Program(msgspec.structs.replace(made.plan, block=block), made.sessions)
+    table = sp.csr_matrix(model.transform(sample))
+    for rows in (table, table.toarray(), table[:1], table[2:3], table.astype(np.float32)):
+        expected, got = model.inverse_transform(rows), program.inverse_transform(rows)
+        assert len(got) == len(expected)
+        for one, other in zip(expected, got, strict=True):
+            if isinstance(one, dict):
+                assert one == other
+                assert list(map(type, one.values())) == list(map(type, other.values()))
+            else:
+                assert one.dtype == other.dtype
+                assert one.tolist() == other.tolist()
+    backwards = sp.csr_matrix((np.ones(2), np.array([1, 0]), np.array([0, 2])), shape=(1, table.shape[1]))
+    for bad in (table[:0], table * np.nan, table[:, :1], backwards):
+        with pytest.raises(amber.AmberError, match="input"):
+            program.inverse_transform(bad)
+
+
+def test_terms_that_no_array_could_hold() -> None:
+    model = CountVectorizer().fit(["a" * 400_000 + " " + " ".join(f"w{i}" for i in range(60))])
+    assert "all terms" in Run(model, TEXTS).emitted.absent["inverse_transform"]
+    named = DictVectorizer().fit([{1: 2.0, 2: 1.0}])
+    assert "no texts" in Run(named, [{1: 2.0}]).emitted.absent["inverse_transform"]
 
 
 RECORDS: list[Any] = [

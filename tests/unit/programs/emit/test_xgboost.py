@@ -11,6 +11,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 xgboost = pytest.importorskip("xgboost")
 
+import onnx  # noqa: E402
 import scipy.sparse as sp  # noqa: E402
 from sklearn.compose import ColumnTransformer  # noqa: E402
 from sklearn.ensemble import VotingClassifier  # noqa: E402
@@ -18,6 +19,7 @@ from sklearn.linear_model import LogisticRegression  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: E402
 
+import amber  # noqa: E402
 from amber.adapters import xgboost_examples  # noqa: E402
 from amber.tree.natives import xgboost as native  # noqa: E402
 from tests.unit.programs.emit.harness import Run, compare, wrong  # noqa: E402
@@ -86,6 +88,21 @@ def test_classifier_with_scores_for_probabilities(objective: str) -> None:
 def test_dropped_trees_of_a_classifier(labels: Any) -> None:
     model = xgboost.XGBClassifier(n_estimators=12, max_depth=2, booster="dart", rate_drop=0.5, n_jobs=1)
     check(model.fit(X, labels.astype(int)), X)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_trees_that_are_turned(gaps: bool) -> None:
+    chance = np.random.default_rng(0)
+    table = chance.normal(size=(300, 2))
+    if gaps:
+        table[chance.random(table.shape) < 0.2] = np.nan
+    model = xgboost.XGBRegressor(n_estimators=20, max_depth=4, n_jobs=1).fit(table, chance.normal(size=300))
+    check(model, table)
+    nodes = onnx.load_model_from_string(Run(model, table).emitted.graph).graph.node
+    found = [{each.name: each for each in node.attribute} for node in nodes if node.op_type == "TreeEnsemble"]
+    assert found
+    assert all(max(each["nodes_featureids"].ints) >= table.shape[1] for each in found)
+    assert not any("nodes_missing_value_tracks_true" in each for each in found)
 
 
 @pytest.mark.parametrize("one_hot", [1, 100])
@@ -224,3 +241,16 @@ def test_frames_with_categories_have_no_program() -> None:
     frame = pandas.DataFrame({"a": X[:, 0], "b": pandas.Categorical(np.array(["x", "y", "z"])[Y])})
     model = xgboost.XGBClassifier(n_estimators=2, enable_categorical=True, n_jobs=1).fit(frame, Y)
     assert "categories of a data frame" in compare(model, frame.to_numpy())["predict"].absent
+
+
+def test_no_rows_are_refused_by_one_method_and_answered_by_another(tmp_path):
+    model = xgboost.XGBClassifier(n_estimators=4, objective="multi:softmax", n_jobs=1)
+    path = tmp_path / "m.amber"
+    amber.save(model.fit(X, np.arange(len(X)) % 3), path, sample=X, freeze=True)
+    program = amber.program(path)
+    assert program.predict(X[:9]).dtype == model.predict(X[:9]).dtype
+    np.testing.assert_allclose(program.predict_proba(X[:9]), model.predict_proba(X[:9]), rtol=1e-6)
+    assert program.apply(X[:0]).shape == model.apply(X[:0]).shape
+    for refused in (model, program):
+        with pytest.raises((ValueError, amber.AmberError), match=r"axis 1|no rows"):
+            refused.predict_proba(X[:0])
