@@ -20,7 +20,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 say = @sed -n 's/^$@:.*\#\# /==> $@: /p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: help install demo test test-fast test-oldest test-programs test-web fuzz lint format docs bench conversion vigilance matrix vectors vocabulary compat wheel clean
+.PHONY: help install demo test test-fast test-oldest test-programs test-web fuzz lint format docs bench bench-serving conversion vigilance matrix vectors vocabulary compat wheel clean
 
 help: ## list the targets and what each does
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r name text; do \
@@ -138,6 +138,11 @@ bench: .venv-mlflow/.installed ## measure size, speed and every promise beside p
 	$(say)
 	@$(BIN)/python -m benchmarks $(BENCH)
 	@$(BIN)/python -m benchmarks.programs $(BENCH)
+
+bench-serving: $(VENV)/.installed-dev ## measure the server beside FastAPI, MLflow, MLServer, KServe, BentoML, LitServe and Ray Serve
+	$(say)
+	@$(BIN)/python -m benchmarks.serving.install
+	@$(BIN)/python -m benchmarks.serving $(BENCH)
 
 conversion: $(VENV)/.installed-dev ## measure which classes have a program, beside skl2onnx; writes docs/conversion.md
 	$(say)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from amber.models.verify import verify as verify
     from amber.policy import Policy as Policy
     from amber.report import Report as Report
+    from amber.server.client import Client as Client
+    from amber.server.local import serve as serve
     from amber.vault.inspect import Info as Info
     from amber.vault.inspect import inspect as inspect
     from amber.vault.pack import pack as pack
@@ -41,6 +43,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AmberError": "amber.errors",
     "AmberWarning": "amber.errors",
+    "Client": "amber.server.client",
     "Difference": "amber.models.diff",
     "Exported": "amber.models.export",
     "Frozen": "amber.models.freeze",
@@ -58,6 +61,7 @@ _HOMES = {
     "program": "amber.models.program",
     "redact": "amber.models.redact",
     "save": "amber.models.save",
+    "serve": "amber.server.local",
     "unpack": "amber.vault.pack",
     "verify": "amber.models.verify",
 }

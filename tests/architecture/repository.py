@@ -14,7 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "amber"
 INERT = ("codes", "errors", "limits", "report", "policy", "threads", "tree", "vocabulary", "archive", "vault")
-LIVE = ("adapters", "cases", "models", "programs", "testing")
+LIVE = ("adapters", "cases", "models", "programs", "server", "testing")
+# of the server, which is both: what never reaches a framework or model code
+INERT_SERVER = ("exchange", "front", "interface", "wire")
 FRAMEWORKS = (
     "numpy",
     "scipy",

@@ -21,7 +21,16 @@ FUNCTION_LINES_P95 = 45
 MODULES = modules()
 # Import name -> distribution, where they differ.
 # pytz comes with pandas 2; under pandas 3 its zones are read as zoneinfo ones.
-DISTRIBUTION = {"sklearn": "scikit-learn", "tomli_w": "tomli-w", "pytz": "pandas", "xgboost": "xgboost-cpu"}
+DISTRIBUTION = {
+    "sklearn": "scikit-learn",
+    "tomli_w": "tomli-w",
+    "pytz": "pandas",
+    "xgboost": "xgboost-cpu",
+    "prometheus_client": "prometheus-client",
+    "grpc": "grpcio",
+    "google": "protobuf",
+    "opentelemetry": "opentelemetry-sdk",
+}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

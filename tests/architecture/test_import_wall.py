@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.repository import FRAMEWORKS, INERT, LIVE, ROOT, modules, newly_loaded, python
+from tests.architecture.repository import FRAMEWORKS, INERT, INERT_SERVER, LIVE, ROOT, modules, newly_loaded, python
 
 CORE = {"amber", "msgspec", "blake3", "click", "typing_extensions"}  # the last where msgspec finds it
 CLI = "import sys; from amber.cli.main import main; sys.argv[0] = 'amber'; sys.exit(main())"
@@ -38,6 +38,18 @@ def test_there_are_inert_modules_to_look_at() -> None:
 def test_an_inert_module_stays_inert(name: str, tmp_path: Path) -> None:
     names = newly_loaded(f"import {name}", cwd=tmp_path)
     assert foreign(names) <= CORE
+
+
+def test_the_front_of_the_server_stays_inert(tmp_path: Path) -> None:
+    wanted = tuple(f"amber.server.{part}" for part in INERT_SERVER)
+    inert = [module.name for module in modules() if module.name.startswith(wanted) and "__main__" not in module.name]
+    assert len(inert) > 30
+    names = newly_loaded(
+        "import importlib; [importlib.import_module(name) for name in " + repr(inert) + "]", cwd=tmp_path
+    )
+    live = (*tuple(f"amber.{part}" for part in LIVE if part != "server"), "amber.server.worker")
+    assert not [name for name in names if name.startswith(live)]
+    assert not tops(names) & set(FRAMEWORKS) - {"pickle"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,4 @@
+"""The front of the server: connections, protocols, queues, versions. Inert: no model code, no NumPy.
+
+In: bytes of clients. Out: bytes to them. Rows go to workers through `wire`; `worker` is never imported here.
+"""

@@ -1,0 +1,254 @@
+"""One model under one name: the version that answers, the one that may take over, the one that may come back.
+
+A new file is verified beside the version that answers, and takes over atomically once it is ready; refused, it never
+does. The old version stays warm until `rollback` says keep, and comes back by itself where it says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from amber.errors import shown
+from amber.server.events import Loaded, Loading, Noted, Refused
+from amber.server.front.endpoints import memory
+from amber.server.front.endpoints.host import Host
+from amber.server.front.endpoints.process import LoadError
+from amber.server.front.endpoints.rollback import Takeover
+from amber.server.front.endpoints.versions import Version
+from amber.server.front.formats.examples import example
+from amber.server.settings import ModelSettings
+from amber.server.wire import control
+
+_REMEMBERED_SECONDS = 300.0  # counters of a version that has ended
+
+
+class Endpoint:
+    """One artifact's path, and what has been loaded from it.
+
+    Args:
+        host: What all versions share.
+        model: What the settings say of it.
+        name: Served under until the loader knows better.
+        follow: Whether its path may be a symbolic link.
+
+    Attributes:
+        current: Answers, or says why nobody does.
+        previous: Kept warm after a takeover.
+        candidate: Being verified.
+        refused: What the last refused newcomer got: code, reason, and which version; empty where none was.
+        wanted: False once it was unloaded.
+    """
+
+    def __init__(self, host: Host, model: ModelSettings, name: str, follow: bool = True) -> None:
+        self.model = model
+        self.current = Version(host, model, name, follow)
+        self.previous: Version | None = None
+        self.candidate: Version | None = None
+        self.refused: dict[str, str] = {}
+        self.wanted = True
+        self.swaps = self.rollbacks = self.refusals = 0
+        self._host, self._follow = host, follow
+        self._takeover: Takeover | None = None
+        self._untried = True
+        self._one = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        """Served under."""
+        return self.current.name
+
+    @property
+    def versions(self) -> list[Version]:
+        """All that have processes or may have some soon; the one that answers first."""
+        return [each for each in (self.current, self.previous, self.candidate) if each is not None]
+
+    def status(self) -> dict[str, Any]:
+        """Return the state of the version that answers, and what became of the others."""
+        found = self.current.status() | {"swaps": self.swaps, "rollbacks": self.rollbacks}
+        if self.previous is not None:
+            found["previous"] = self.previous.status()
+        if self.candidate is not None:
+            found["candidate"] = self.candidate.status()
+        if self.refused:
+            found["refused"] = dict(self.refused)
+        return found
+
+    async def load(self) -> bool:
+        """Verify what is at the path now and let it take over; return whether it did.
+
+        One at a time: a second call waits for the first.
+        """
+        async with self._one:
+            before, self.wanted = self.wanted, True
+            await self._keep()
+            new = self.current if self._untried else Version(self._host, self.model, self.name, self._follow)
+            if not self._untried:
+                self.candidate = new
+            self._untried = False
+            self._host.announce(Loading(path=self.model.path, name=new.name, version=new.number))
+            began = self._host.loop.time()
+            refused: control.Refused | None = None
+            try:
+                await self._made(new)
+            except LoadError as error:
+                refused = error.refused
+            except Exception as error:  # whatever it was, the other models are served
+                self._host.loop.call_exception_handler({"message": "a model could not be loaded", "exception": error})
+                message = f"loading ended with {type(error).__name__}: {shown(error)}"
+                refused = control.Refused(code="load-failed", message=message)
+            finally:
+                self.candidate = None
+            if refused is not None:
+                await self._refuse(new, refused)
+                self.wanted = before
+                return False
+            await self._take_over(new)
+            self._announce(new, self._host.loop.time() - began)
+            return True
+
+    async def unload(self) -> None:
+        """Finish what has begun and end every process; the reason says that it was asked for."""
+        async with self._one:
+            self.wanted = False
+            await self._keep()
+            await self.current.end("unloaded on request")
+
+    async def close(self, seconds: float) -> None:
+        """End all versions, within some seconds each."""
+        self.wanted = False
+        self._takeover = None
+        await asyncio.gather(*(each.end("the server ends", seconds) for each in self.versions))
+
+    def tick(self, now: float) -> None:
+        """Do what is due about every second: probes, and a look at a takeover under watch."""
+        every = self._host.settings.probe_seconds
+        for each in self.versions:
+            if each.state == "READY" and every:
+                each.queue.probe(every)
+        current = self.current
+        if self._takeover is None:
+            current.recent.mark(current.tally.sample(), now)
+            return
+        ruling, reason = self._takeover.rule(current.tally.sample(), now)
+        if current.state != "READY":
+            ruling, reason = "back", current.reason
+        if ruling == "back" and self.previous is not None and self.previous.state == "READY":
+            self._roll_back(reason)
+        elif ruling != "watch":
+            self._host.spawn(self._keep())
+
+    async def _made(self, new: Version) -> None:
+        """Have a version verified and started, where there is room for it.
+
+        Raises:
+            LoadError: It is refused, or does not fit the memory.
+        """
+        await new.copy()
+        limit = self._host.settings.memory
+        if limit is not None:
+            before = await self._host.measured(self.current.pids)
+            expected = memory.estimate(new.artifact_bytes, before)
+            await self._fits(limit, expected, "would be")
+        name = None if self.current.ready is None else self.current.name
+        others = [label for label in self._host.labels() if label != self.current.label]
+        await new.start()
+        if name is not None and new.name != name:
+            message = f"the model at this path is {new.name} now, and {name} is what is served from there"
+            hint = "put it at a path of its own, or serve the path under a fixed name"
+            raise LoadError(control.Refused(code="name-changed", message=message, hint=hint))
+        if new.label in others:
+            message = f"{new.label} is served already, from another file"
+            hint = "give one of them a name or a version of its own"
+            raise LoadError(control.Refused(code="name-taken", message=message, hint=hint))
+        if limit is not None:
+            await self._fits(limit, 0, "are")
+
+    async def _fits(self, limit: int, more: int, verb: str) -> None:
+        used = await self._host.measured(self._host.pids()) + more
+        if used > limit:
+            raise LoadError(
+                control.Refused(
+                    code="memory-budget",
+                    message=f"{used >> 20} MiB {verb} in use with it, and all models may take {limit >> 20} MiB",
+                    hint="raise memory, or serve fewer models or workers",
+                )
+            )
+
+    async def _take_over(self, new: Version) -> None:
+        old, now = self.current, self._host.loop.time()
+        self.refused = {}
+        if old is new:
+            return
+        before = old.recent.sample(old.tally.sample())
+        self.current = new
+        if old.state == "READY":
+            self.previous, self.swaps = old, self.swaps + 1
+            self._takeover = Takeover(before, new.tally.sample(), now)
+        else:
+            self._host.spawn(self._ended(old, "replaced"))
+        self._host.changed()
+
+    async def _refuse(self, new: Version, refused: control.Refused) -> None:
+        self.refusals += 1
+        self.refused = {"code": refused.code, "reason": refused.message, "version": refused.version or new.number}
+        path, name = self.model.path, refused.name or new.name
+        said = Refused(
+            path=path,
+            code=refused.code,
+            reason=refused.message,
+            name=name,
+            version=refused.version,
+            verdict=refused.verdict,
+            hint=refused.hint,
+        )
+        self._host.announce(said)
+        await new.end(refused.message, 0.0)
+        if self.current.state == "UNAVAILABLE":  # nobody answers: the newest reason is the one to tell
+            new.name, new.number = name, refused.version or new.number
+            new.refuse(refused)
+            self.current = new
+        self._host.changed()
+
+    def _roll_back(self, reason: str) -> None:
+        bad, old = self.current, self.previous
+        if old is None:
+            return
+        self.current, self.previous, self._takeover = old, None, None
+        self.rollbacks += 1
+        self.refused = {"code": "rolled-back", "reason": reason, "version": bad.number}
+        message = f"{bad.label} was rolled back to {old.label}: {reason}"
+        self._host.announce(Noted(message=message, code="rolled-back", name=old.name, version=old.number))
+        self._host.changed()
+        self._host.spawn(self._ended(bad, "rolled back"))
+
+    async def _ended(self, version: Version, reason: str) -> None:
+        """End a version for good; its counters stay until metrics have surely been read once more."""
+        await version.end(reason)
+        self._host.loop.call_later(_REMEMBERED_SECONDS, self._host.forget, version.label)
+
+    async def _keep(self) -> None:
+        """Believe the version that took over: the old one finishes what has begun, and ends."""
+        self._takeover = None
+        old, self.previous = self.previous, None
+        if old is not None:
+            self._host.changed()
+            await self._ended(old, "replaced")
+
+    def _announce(self, new: Version, seconds: float) -> None:
+        found = new.ready
+        if found is None:
+            return
+        self._host.announce(
+            Loaded(
+                path=self.model.path,
+                name=new.name,
+                version=new.number,
+                route=found.interface.route,
+                verdicts=dict(found.interface.verdicts),
+                cases=found.cases,
+                seconds=seconds,
+                notes=[*found.notes, *found.moved],
+                example=example(found.interface),
+            )
+        )

@@ -1,0 +1,129 @@
+"""What every version shares: settings, the loop, how a process is started, who is told what happens.
+
+Tests give their own ways to copy and to start: they simulate the processes, not the versions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from amber.policy import Policy
+from amber.server.events import Announce
+from amber.server.front.endpoints import memory
+from amber.server.front.endpoints.copies import private_copy
+from amber.server.front.endpoints.process import Process
+from amber.server.front.endpoints.queue import Queue
+from amber.server.front.endpoints.watch import Watch
+from amber.server.settings import Settings
+from amber.server.wire.control import Control, Order, Ready
+from amber.server.wire.ends import Kind
+
+
+class Runner(Protocol):
+    """A loader with its workers, as a version sees it: `process.Process`."""
+
+    on_end: Callable[[str], None]
+    deaths: int
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the loader and its workers."""
+
+    async def load(self) -> Ready:
+        """Return what the loader found."""
+
+    async def serve(self, queue: Queue) -> None:
+        """Have workers forked and given to the queue."""
+
+    def bulk(self) -> Control:
+        """Return a connection to a fresh process for large bodies."""
+
+    async def stop(self) -> None:
+        """End all of it."""
+
+
+Launch = Callable[[Order, int], Runner]
+Copy = Callable[[str, "int | None", bool], int]
+
+
+def _nobody(event: object) -> None:
+    """Tell nobody."""
+
+
+@dataclass
+class Host:
+    """See the module.
+
+    Attributes:
+        launch: Makes a process of an order and an artifact's descriptor.
+        copy: Returns the descriptor of a sealed copy: path, bytes at most, whether a link is followed.
+        pss: Returns the bytes of processes, as the kernel counts them.
+        changed: Called after every change of a state.
+        pids: Returns the processes of all versions.
+        labels: Returns name and version of each model that answers.
+    """
+
+    settings: Settings
+    watch: Watch
+    loop: asyncio.AbstractEventLoop
+    announce: Announce = _nobody
+    launch: Launch | None = None
+    copy: Copy = lambda path, most, follow: private_copy(path, most_bytes=most, follow=follow)
+    pss: Callable[[Iterable[int]], int] = memory.total
+    changed: Callable[[], None] = lambda: None
+    pids: Callable[[], list[int]] = list
+    labels: Callable[[], list[str]] = list
+    policy: dict[str, Any] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        if not self.policy:
+            path = self.settings.policy
+            self.policy = Order.policy_of(Policy() if path is None else Policy.from_file(path))
+
+    def start(self, order: Order, artifact: int) -> Runner:
+        """Return a process for an order; it is not running yet."""
+        if self.launch is not None:
+            return self.launch(order, artifact)
+        settings = self.settings
+        kind: Kind | None = "socket" if settings.spawn else None
+        return Process(order, artifact, settings.workers, settings.batch_bytes, kind)
+
+    async def copied(self, path: str, follow: bool) -> int:
+        """Return the descriptor of a sealed copy, made beside the loop.
+
+        Raises:
+            AmberError: The artifact cannot be read, or is larger than the memory there is for models.
+        """
+        return await self.loop.run_in_executor(None, self.copy, path, self.settings.memory, follow)
+
+    async def measured(self, pids: list[int]) -> int:
+        """Return the bytes of processes, counted beside the loop."""
+        return await self.loop.run_in_executor(None, self.pss, pids)
+
+    def spawn(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
+        """Have something done meanwhile; what it raises is told to the loop's handler."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def forget(self, label: str) -> None:
+        """Drop the counters of a version that has ended, unless one of its name and version answers again."""
+        if label not in self.labels():
+            self.watch.tallies.pop(label, None)
+
+    async def close(self) -> None:
+        """Give up all that `spawn` began."""
+        for task in list(self._tasks):
+            task.cancel()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.loop.call_exception_handler({"message": "work of the server failed", "exception": error})

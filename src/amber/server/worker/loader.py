@@ -1,0 +1,194 @@
+"""The loader: verifies and builds in a thread that stands back, then has workers forked and watches over them.
+
+In: a control connection to the front. Out: on it `Ready` or `Refused`, then `Forked` and `Died`. The thread loads at
+the lowest priority while this one waits at its own; forks are made from here, so that workers run as they should.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from amber.errors import shown
+from amber.server.wire import control
+from amber.server.wire.control import Closed, Control, Order, Ready, Refused
+from amber.server.worker import process
+
+if TYPE_CHECKING:
+    from amber.server.worker.loading import Loaded
+
+
+class Loader:
+    """One loader: its order, and what became of it."""
+
+    def __init__(self, connection: Control) -> None:
+        self._control = connection
+        self._frames: list[tuple[Any, list[int]]] = []
+        self._loaded: Loaded | None = None
+        self._done = False  # with loading, however it went
+        self._refused = Refused(code="load-failed", message="the loader ended without a word")
+        self._selector = selectors.DefaultSelector()
+        self._woken, self._bell = socket.socketpair()
+        for end in (self._woken, self._bell):
+            end.setblocking(False)
+        self._selector.register(connection.fd, selectors.EVENT_READ, self._hear)
+        self._selector.register(self._woken, selectors.EVENT_READ, self._wake)
+
+    def run(self) -> int:
+        """Do all of it; return the exit status."""
+        with contextlib.suppress(Closed):
+            while not self._frames:
+                self._hear()
+            order, fds = self._frames.pop(0)
+            if not isinstance(order, Order):
+                return 0
+            process.die_with(order.front)
+            known = set(sys.path)
+            sys.path.extend(entry for entry in order.modules if entry not in known)
+            self._load(order, fds)
+            if self._loaded is not None:
+                self._serve(order, self._loaded)
+        return 0
+
+    # -- loading ---------------------------------------------------------------------------------------------------
+
+    def _load(self, order: Order, fds: list[int]) -> None:
+        """Load in a thread, and tell the front how it went."""
+        thread = threading.Thread(target=self._loading, args=(order, fds), name="loading", daemon=True)
+        end = time.monotonic() + order.seconds
+        thread.start()
+        while not self._done and time.monotonic() < end:
+            self._turn(end - time.monotonic())
+        if not self._done:
+            said = f"not verified and built within {order.seconds:g} seconds"
+            self._control.send(
+                Refused(
+                    code="load-timeout", message=said, verdict="unchecked", hint="raise load_seconds",
+                    name=order.name, version=order.version,
+                )
+            )  # fmt: skip
+            os._exit(0)  # the thread cannot be stopped
+        thread.join()
+        found = self._loaded
+        if found is None:
+            self._control.send(self._refused)
+            return
+        seconds = {name: round(value, 6) for name, value in found.seconds.items()}
+        self._control.send(
+            Ready(
+                interface=found.interface, cases=found.cases, seconds=seconds, notes=found.notes, moved=found.moved
+            )
+        )  # fmt: skip
+
+    def _loading(self, order: Order, fds: list[int]) -> None:
+        process.step_back()
+        try:
+            self._loaded = self._built(order, fds)
+        except BaseException as error:  # a library of our own is missing, or the process is to end
+            said = f"the loader cannot run: {type(error).__name__}: {shown(error, 500)}"
+            self._refused = Refused(code="library-missing", message=said, hint="pip install 'amber[serve]'")
+        finally:
+            for each in fds:
+                os.close(each)
+            self._done = True
+            self._bell.send(b"1")
+
+    def _built(self, order: Order, fds: list[int]) -> Loaded | None:
+        from amber.server.worker import loading
+
+        try:
+            source, mapped = _source(order, fds)
+            return loading.load(order, source, mmap=mapped)
+        except Exception as error:  # whatever a library raises on a stranger's model
+            code, message, hint, verdict = loading.refusal_of(error)
+            self._refused = Refused(
+                code=code, message=message, hint=hint, verdict=verdict, name=order.name, version=order.version
+            )
+            return None
+
+    # -- serving ---------------------------------------------------------------------------------------------------
+
+    def _serve(self, order: Order, loaded: Loaded) -> None:
+        from amber.server.worker.workers import Workers  # and with it all that workers need, before there are any
+
+        gc.collect()
+        gc.freeze()  # no collection writes to what forked processes share
+        workers = Workers(self._control, loaded, self._selector)
+        if order.spawn:
+            self._become(workers)
+        signal.signal(signal.SIGCHLD, _heed)
+        signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
+        try:
+            while True:
+                for frame, fds in self._frames:
+                    workers.fork(frame, fds)
+                self._frames = []
+                self._turn(None)
+                workers.reap()
+        finally:
+            signal.set_wakeup_fd(-1)
+            workers.end()
+
+    def _become(self, workers: Any) -> None:
+        """Be the one worker, and end with it."""
+        while not self._frames:
+            self._turn(None)
+        frame, fds = self._frames.pop(0)
+        threading.Thread(target=self._watch, daemon=True).start()
+        os._exit(workers.become(frame, fds))
+
+    def _watch(self) -> None:
+        """End with the front."""
+        with contextlib.suppress(Closed):
+            while True:
+                self._control.receive()
+        os._exit(0)
+
+    def _turn(self, seconds: float | None) -> None:
+        """Wait for whatever comes first, and take it."""
+        for key, _ in self._selector.select(seconds):
+            key.data()
+
+    def _hear(self) -> None:
+        self._frames += self._control.receive()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._woken.recv(1024):
+                pass
+
+
+def _heed(signum: int, frame: object) -> None:
+    """A signal that only has to be noticed."""
+
+
+def _source(order: Order, fds: list[int]) -> tuple[str | bytes, bool]:
+    """Return where the artifact is, or its bytes, and whether nobody can change it any more."""
+    if not fds:
+        return order.artifact, False
+    if sys.platform != "linux":  # a descriptor opened by its path would share its position
+        return os.pread(fds[0], os.fstat(fds[0]).st_size, 0), False
+    import fcntl
+
+    sealed = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
+    try:
+        mapped = fcntl.fcntl(fds[0], fcntl.F_GET_SEALS) & sealed == sealed
+    except OSError:  # a file, not a memfd
+        mapped = False
+    return f"/proc/self/fd/{fds[0]}", mapped
+
+
+def main(descriptor: int) -> int:
+    """Run a loader on a control connection; return the exit status."""
+    end = socket.socket(fileno=descriptor)
+    end.setblocking(True)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return Loader(control.loader_end(end)).run()

@@ -1,0 +1,257 @@
+"""Tables as bodies, CSV, Arrow and Parquet, a slice at a time; and answers as tables.
+
+In: the descriptor of a body. Out: columns of Python values for `formats.simple.cells`. Arrow and Parquet are read by
+pyarrow; this process may be ended by what a body does to it, and only that request is lost.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import mmap
+import os
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from amber.errors import shown
+from amber.server.exchange import Answered, Asked, Failure
+from amber.server.front.formats import simple
+from amber.server.front.formats.csv_text import values_of
+from amber.server.interface import Interface
+
+_CSV = ("text/csv", "application/csv")
+_STREAM = "application/vnd.apache.arrow.stream"
+_ARROW = (_STREAM, "application/vnd.apache.arrow.file")
+_PARQUET = ("application/vnd.apache.parquet", "application/x-parquet")
+_COLUMNS = 100_000
+
+
+class Table(NamedTuple):
+    """Some rows. `first`: number of the first of them; `near`: whether numbers were decimal text."""
+
+    columns: dict[str, Sequence[Any]]
+    first: int
+    near: bool
+
+
+def _media(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def is_table(content_type: str) -> bool:
+    """Whether a body of this media type is a table."""
+    return _media(content_type) in (*_CSV, *_ARROW, *_PARQUET)
+
+
+def read(interface: Interface, body: int, content_type: str, rows: int) -> Iterator[Table]:
+    """Yield slices of a table that lies behind a descriptor.
+
+    Raises:
+        Failure: 400: the bytes are not of this media type. 422: a row has too few or too many cells. 501: it cannot
+        be read here.
+    """
+    media = _media(content_type)
+    if media in _CSV:
+        return _csv(interface, body, content_type, rows)
+    return _arrow(body, media, rows)
+
+
+# -- CSV ------------------------------------------------------------------------------------------------------------
+
+
+def _csv(interface: Interface, body: int, content_type: str, rows: int) -> Iterator[Table]:
+    os.lseek(body, 0, os.SEEK_SET)
+    with open(body, encoding="utf-8-sig", newline="", closefd=False) as text:
+        yield from _csv_tables(interface, _lines(csv.reader(text, strict=True)), content_type, rows)
+
+
+def _csv_tables(interface: Interface, lines: Iterator[list[str]], content_type: str, rows: int) -> Iterator[Table]:
+    head = next(lines, None)
+    if head is None:
+        return
+    names = head
+    kept: list[list[str]] = []
+    if not _is_header(interface, head, content_type):
+        names = _own_names(interface, len(head))
+        kept.append(head)
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Failure(400, "column-twice", f"the header names {shown(twice)!r} twice", column=twice)
+    first = 0
+    for line in lines:
+        if len(line) != len(names):
+            row = first + len(kept)
+            message = f"row {row} has {len(line)} cells, the header {len(names)}"
+            raise Failure(422, "row-malformed", message, row=row, expected=f"{len(names)} cells")
+        kept.append(line)
+        if len(kept) == rows:
+            yield _cells(interface, names, kept, first)
+            first += len(kept)
+            kept = []
+    if kept:
+        yield _cells(interface, names, kept, first)
+
+
+def _lines(reader: Any) -> Iterator[list[str]]:
+    """Yield lines that are not blank.
+
+    Raises:
+        Failure: It is not CSV in UTF-8.
+    """
+    while True:
+        try:
+            line = next(reader)
+        except StopIteration:
+            return
+        except UnicodeDecodeError as error:
+            raise Failure(400, "body-malformed", f"line {reader.line_num + 1} is not UTF-8") from error
+        except csv.Error as error:
+            raise Failure(400, "body-malformed", f"line {reader.line_num}: {error}") from error
+        if line:
+            yield line
+
+
+def _is_header(interface: Interface, head: list[str], content_type: str) -> bool:
+    """Whether the first line holds names: unless the media type says, it does where not all cells are numbers."""
+    if "header=absent" in content_type.replace(" ", "").lower():
+        return False
+    if "header=present" in content_type.replace(" ", "").lower() or interface.form != "matrix":
+        return True
+    return not all(_is_number(cell) for cell in head)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return not text
+    return True
+
+
+def _own_names(interface: Interface, count: int) -> list[str]:
+    if interface.form == "columns" and count == len(interface.inputs):
+        return [each.name for each in interface.inputs]
+    return [str(place) for place in range(count)]
+
+
+def _cells(interface: Interface, names: list[str], lines: list[list[str]], first: int) -> Table:
+    columns = zip(names, zip(*lines, strict=True), strict=True)
+    return Table({name: values_of(interface, name, fields) for name, fields in columns}, first, True)
+
+
+# -- Arrow and Parquet ------------------------------------------------------------------------------------------------
+
+
+def _arrow(body: int, media: str, rows: int) -> Iterator[Table]:
+    try:
+        import pyarrow
+    except ImportError as error:
+        hint = "send CSV, or have the server install amber[tables]"
+        raise Failure(501, "library-missing", "this server has no pyarrow", hint=hint) from error
+    first = 0
+    try:
+        for batch in _batches(body, media, rows):
+            if batch.num_columns > _COLUMNS:
+                raise Failure(413, "request-too-large", f"{batch.num_columns} columns")
+            for start in range(0, batch.num_rows, rows):
+                part = batch.slice(start, rows)
+                names = part.schema.names
+                if len(set(names)) != len(names):
+                    raise Failure(400, "column-twice", "the table has a column twice")
+                values = [_plain(column.to_pylist()) for column in part.columns]
+                yield Table(dict(zip(names, values, strict=True)), first, False)
+                first += part.num_rows
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        said = shown(str(error).partition("\n")[0])
+        raise Failure(400, "body-malformed", f"not a table in {media}: {said}") from error
+
+
+def _batches(body: int, media: str, rows: int) -> Iterator[Any]:
+    import pyarrow
+    import pyarrow.ipc
+    import pyarrow.parquet
+
+    memory = mmap.mmap(body, 0, prot=mmap.PROT_READ)
+    source = pyarrow.BufferReader(pyarrow.py_buffer(memory))
+    if media in _PARQUET:
+        yield from pyarrow.parquet.ParquetFile(source).iter_batches(rows, use_threads=False)
+    elif media == _STREAM:
+        yield from pyarrow.ipc.open_stream(source)
+    else:
+        reader = pyarrow.ipc.open_file(source)
+        for place in range(reader.num_record_batches):
+            yield reader.get_batch(place)
+
+
+def _plain(values: list[Any]) -> list[Any]:
+    """Dates as the formats have them: texts, ISO 8601."""
+    if any(isinstance(each, datetime | date) for each in values):
+        return [each.isoformat() if isinstance(each, datetime | date) else each for each in values]
+    return values
+
+
+# -- answers ----------------------------------------------------------------------------------------------------------
+
+
+class CsvWriter:
+    """Answers as CSV."""
+
+    content_type = b"text/csv; charset=utf-8; header=present"
+
+    def __init__(self, interface: Interface) -> None:
+        self._interface, self._first = interface, True
+
+    def write(self, asked: Asked, answered: Answered) -> bytes:
+        """Return the rows of a slice."""
+        header, self._first = self._first, False
+        return simple.csv_rows(self._interface, asked, answered, header=header)
+
+    def end(self) -> bytes:
+        """Return what closes the table."""
+        return b""
+
+
+class ArrowWriter:
+    """Answers as an Arrow stream: a column for each value, named as in CSV."""
+
+    content_type = _STREAM.encode()
+
+    def __init__(self, interface: Interface) -> None:
+        try:
+            import pyarrow
+        except ImportError as error:
+            hint = "ask for text/csv or application/json, or have the server install amber[tables]"
+            raise Failure(501, "library-missing", "this server has no pyarrow", hint=hint) from error
+        self._interface, self._arrow = interface, pyarrow
+        self._out = io.BytesIO()
+        self._writer: Any = None
+
+    def write(self, asked: Asked, answered: Answered) -> bytes:
+        """Return the bytes of a slice; not-a-number is null, as in JSON."""
+        arrow = self._arrow
+        columns = simple.columns_of(self._interface, asked, answered)
+        schema = arrow.schema([(name, _type(arrow, datatype)) for name, datatype, _ in columns])
+        if self._writer is None:
+            self._writer = arrow.ipc.new_stream(self._out, schema)
+        arrays = [arrow.array(values, type=each.type) for (_, _, values), each in zip(columns, schema, strict=True)]
+        self._writer.write_batch(arrow.RecordBatch.from_arrays(arrays, schema=schema))
+        return self._taken()
+
+    def end(self) -> bytes:
+        """Return what closes the stream."""
+        if self._writer is not None:
+            self._writer.close()
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        data = self._out.getvalue()
+        self._out.seek(0)
+        self._out.truncate()
+        return data
+
+
+def _type(arrow: Any, datatype: str) -> Any:
+    """Return the type of a column: a datatype of the protocol is one of Arrow's."""
+    names = {"BOOL": "bool_", "BYTES": "string", "FP16": "float32", "FP32": "float32", "FP64": "float64"}
+    return getattr(arrow, names.get(datatype, datatype.lower()))()

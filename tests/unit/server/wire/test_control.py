@@ -1,0 +1,144 @@
+"""Frames and descriptors between front and loader."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import socket
+import struct
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amber.policy import Policy
+from amber.server.wire.control import (
+    MOST_BYTES,
+    Closed,
+    Control,
+    Died,
+    Forked,
+    Order,
+    Refused,
+    Serve,
+    front_end,
+    loader_end,
+)
+from amber.server.wire.starting import sealed
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Control, Control]]:
+    ours, theirs = socket.socketpair()
+    front, loader = front_end(ours), loader_end(theirs)
+    front.block(False)
+    loader.block(False)
+    yield front, loader
+    front.close()
+    loader.close()
+
+
+def test_frames_arrive_in_order(ends: tuple[Control, Control]) -> None:
+    front, loader = ends
+    assert front.receive() == []
+    sent = [Forked(lane=0, pid=7), Died(lane=0, pid=7, status=-9), Refused(code="c", message="m")]
+    for frame in sent:
+        loader.send(frame)
+    assert [frame for frame, _ in front.receive()] == sent
+
+
+def test_a_frame_that_comes_in_pieces_is_one(ends: tuple[Control, Control]) -> None:
+    front, loader = ends
+    body = msgspec.msgpack.encode(Forked(lane=3, pid=4))
+    data = struct.pack("<I", len(body)) + body
+    for piece in (data[:2], data[2:9], data[9:]):
+        assert front.receive() == []
+        loader._socket.send(piece)
+    assert front.receive() == [(Forked(lane=3, pid=4), [])]
+
+
+def test_descriptors_come_with_their_frames(ends: tuple[Control, Control]) -> None:
+    front, loader = ends
+    artifact = sealed(io.BytesIO(b"artifact"))
+    reads, writes = os.pipe()
+    front.send(Order(name="m"), [artifact])
+    front.send(Serve(lane=1, kind="shared", request_bytes=1, answer_bytes=1), [reads, writes, artifact])
+    found = []
+    while len(found) < 2:
+        found += loader.receive()
+    (order, first), (serve, second) = found
+    assert (order.name, serve.lane) == ("m", 1)
+    assert os.pread(first[0], 100, 0) == b"artifact"
+    os.write(second[1], b"!")
+    assert os.read(reads, 1) == b"!"
+    assert not os.get_inheritable(second[0])
+    for each in (artifact, reads, writes, *first, *second):
+        os.close(each)
+
+
+def test_the_front_takes_no_descriptors(ends: tuple[Control, Control]) -> None:
+    front, loader = ends
+    before = len(os.listdir("/dev/fd"))
+    loader.send(Forked(lane=0, pid=1), [0, 1, 2])
+    assert front.receive() + front.receive() == [(Forked(lane=0, pid=1), [])]
+    assert len(os.listdir("/dev/fd")) == before
+
+
+def test_the_end_of_the_other_side_is_told(ends: tuple[Control, Control]) -> None:
+    front, loader = ends
+    loader.close()
+    with pytest.raises(Closed):
+        front.receive()
+    with pytest.raises(Closed):
+        front.send(Order())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        struct.pack("<I", MOST_BYTES + 1),
+        struct.pack("<I", 1) + b"\xc1",
+        struct.pack("<I", 3) + b"\x81\xa0\xc0",
+        struct.pack("<I", 0),
+    ],
+    ids=["large", "byte", "field", "empty"],
+)
+def test_what_is_no_frame_ends_the_conversation(ends: tuple[Control, Control], data: bytes) -> None:
+    front, loader = ends
+    loader._socket.send(data)
+    with pytest.raises(Closed):
+        front.receive()
+
+
+@given(st.binary(min_size=1, max_size=200))
+def test_any_bytes_are_frames_or_the_end(data: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    front = front_end(ours)
+    front.block(False)
+    theirs.send(data)
+    found: list[object] = []
+    with contextlib.suppress(Closed):
+        found += [frame for frame, _ in front.receive()]
+    assert all(isinstance(frame, msgspec.Struct) for frame in found)
+    front.close()
+    theirs.close()
+
+
+def test_a_policy_goes_as_plain_data() -> None:
+    policy = Policy(allow=("pkg.Thing",), verdict="equivalent")
+    order = Order(**Order.policy_of(policy))
+    back = msgspec.msgpack.decode(msgspec.msgpack.encode(order), type=Order)
+    assert (back.allow, back.verdict, back.limits["members"]) == (["pkg.Thing"], "equivalent", policy.limits.members)
+
+
+def test_a_sealed_copy_cannot_be_changed() -> None:
+    descriptor = sealed(io.BytesIO(b"x" * 10))
+    assert os.fstat(descriptor).st_size == 10
+    with pytest.raises(OSError, match="not permitted"):
+        os.pwrite(descriptor, b"y", 0)
+    with pytest.raises(OSError, match="not permitted"):
+        os.ftruncate(descriptor, 0)
+    os.close(descriptor)
