@@ -58,6 +58,8 @@ class Child:
         self._over = False
         answers, errors = os.pipe(), os.pipe()
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONSTARTUP"}
+        # Arrow's own allocator reserves a GiB of address space at once, which a limit on it does not allow
+        environment["ARROW_DEFAULT_MEMORY_POOL"] = "system"
         try:
             # -P: the current folder never comes onto sys.path
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
@@ -254,7 +256,7 @@ def _outcome(ended: Ended) -> Outcome:
     try:
         return msgspec.json.decode(ended.answer, type=Outcome)
     except msgspec.MsgspecError:
-        pass
+        environment["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     if ended.killed:
         return Outcome("unchecked", "budget", "the replay was killed")
     return Outcome("broken", "replay-crashed", ended.said)

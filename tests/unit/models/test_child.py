@@ -74,3 +74,13 @@ def test_one_that_is_never_asked_ends_too(tmp_path: Path) -> None:
     with Child("amber.models.freeze_worker"):
         pass
     assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_arrow_does_not_reserve_what_a_limit_forbids(run: Run) -> None:
+    pytest.importorskip("pyarrow")
+    code = (
+        "from amber.models.child import limit_memory\nimport pyarrow\nlimit_memory(600 << 20)\n"
+        "answer(descriptor, str(pyarrow.array(['a'] * 1000).nbytes).encode())"
+    )
+    ended = run(code)
+    assert ended.answer.isdigit(), ended.said

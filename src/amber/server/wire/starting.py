@@ -32,6 +32,8 @@ def start(order: Order, artifact: int | None = None) -> tuple[subprocess.Popen[b
     ours, theirs = socket.socketpair()
     try:
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONSTARTUP"}
+        # Arrow's own allocator reserves a GiB of address space at once, which a limit on it does not allow
+        environment["ARROW_DEFAULT_MEMORY_POOL"] = "system"
         # -P: the current folder never comes onto sys.path
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
             [sys.executable, "-P", "-m", MODULE, str(theirs.fileno())],
