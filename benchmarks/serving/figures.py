@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from benchmarks.page import reasons_of
+from benchmarks.page import promises
 from benchmarks.serving.behaviour import Behaviour
 from benchmarks.serving.load import Loaded
 from benchmarks.serving.throughput import Served
@@ -38,13 +38,7 @@ def page(figures: Figures, rounds: int, seconds: int, stolen: float, wall: float
         f"host leaves. Ours checks an API key, Host, limits and domain, and counts. "
         f"{wall:.0f} s in all, of which the host took {stolen:.1f} s (steal).\n"
     )
-    yield f"### Promises: {sum(line.kept for line in lines)} of {len(lines)} kept\n"
-    yield "| what | promise | measured | |"
-    yield "|---|---|---:|---|"
-    for line in lines:
-        yield f"| {line.what} | {line.promise} | {line.measured} | {'kept' if line.kept else '**missed**'} |"
-    yield ""
-    yield from reasons_of(lines)
+    yield from promises(lines, "###")
     yield from _table("StandardScaler + LogisticRegression, 30 columns", figures.linear)
     yield from _table("Forest, 200 trees, 30 columns", figures.forest)
     yield from _memory(figures)

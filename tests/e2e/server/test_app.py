@@ -250,30 +250,48 @@ def test_metrics_and_pages(server: Any) -> None:
 # -- the end, and a successor ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def process(folder: Path, tmp_path: Path) -> Iterator[Any]:
-    """A server as the command starts it: its process, and its address."""
-    with (tmp_path / "log").open("wb") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "amber.cli.main", "serve", str(folder / "line.amber"), "--port", "0", "--json"],
-            stdout=subprocess.PIPE,
-            stderr=log,
-        )
+@contextlib.contextmanager
+def started(path: Path, log: Path, *options: str) -> Iterator[tuple[Any, str, list[Any]]]:
+    """A server as the command starts it: its process, its address, and what it said until every model was tried."""
+    words = [sys.executable, "-m", "amber.cli.main", "serve", str(path), "--port", "0", "--json", *options]
+    with log.open("wb") as errors:
+        child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors)
         try:
             assert child.stdout is not None
-            url = ""
+            said = []
             for line in child.stdout:
-                event = json.loads(line)
-                if event["event"] == "listening":
-                    url = event["http"][0].removeprefix("http://")
-                if event["event"] == "ready":
+                said.append(json.loads(line))
+                if said[-1]["event"] == "ready":
                     break
-            yield child, url, tmp_path / "log"
+            (url,) = [each["http"][0] for each in said if each["event"] == "listening"]
+            yield child, url.removeprefix("http://"), said
         finally:
             child.kill()
             child.wait()
             if child.stdout is not None:
                 child.stdout.close()
+
+
+@pytest.fixture
+def process(folder: Path, tmp_path: Path) -> Iterator[Any]:
+    """The process, address and log of a server."""
+    with started(folder / "line.amber", tmp_path / "log") as (child, address, _):
+        yield child, address, tmp_path / "log"
+
+
+def test_what_is_refused_is_known_by_its_own_name(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "line.amber", tmp_path / "other.amber")
+    (tmp_path / "policy.toml").write_text('signers = ["nobody"]\n')
+    given = ("--policy", str(tmp_path / "policy.toml"))
+    with started(tmp_path / "other.amber", tmp_path / "log", *given) as (_, address, said):
+        assert [each["name"] for each in said if each["event"] == "refused"] == ["line"]
+        connection = http.client.HTTPConnection(address, timeout=30)
+        with contextlib.closing(connection):
+            connection.request("POST", "/v1/models/line:predict", b"[[1, 2, 3, 4]]")
+            answer = connection.getresponse()
+            told = json.loads(answer.read())
+    assert (answer.status, told["code"]) == (503, "policy-refused")
+    assert "nobody" in told["error"]
 
 
 class Load:
