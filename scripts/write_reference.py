@@ -3,7 +3,8 @@
 Usage: python scripts/write_reference.py [--check]
 
 `docs/cli.md` comes from the commands, `docs/python.md` from the public names of `amber`, the tables in
-`docs/errors.md` from steps and codes. With `--check` nothing is written; exit 1 when a page is stale.
+`docs/errors.md` from steps and codes, those in `docs/serving.md` from the server's failures and settings. With
+`--check` nothing is written; exit 1 when a page is stale.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
+import msgspec
 
 import amber
 from amber import report
 from amber.cli import main as cli
+from amber.server.failures import SECTIONS
+from amber.server.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -131,6 +135,26 @@ def codes_table() -> str:
     return table(("code", *keys), sorted(rows))
 
 
+def serving_blocks() -> dict[str, str]:
+    """Return the generated blocks of `docs/serving.md` by name."""
+    parts = []
+    for title, section in SECTIONS.items():
+        rows = [(f"`{code}`", str(status), meaning) for code, (status, meaning) in section.items()]
+        parts.append(f"### {title}\n\n" + table(("code", "status", "meaning"), rows))
+    return {"failures": "\n\n".join(parts), "settings": table(("setting", "default", "meaning"), setting_rows())}
+
+
+def setting_rows() -> Iterator[tuple[str, str, str]]:
+    """Yield name, default and meaning of each setting of a server."""
+    for field in msgspec.structs.fields(Settings):
+        kind = msgspec.inspect.type_info(field.type)
+        kinds = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
+        said = [each.extra_json_schema or {} for each in kinds if isinstance(each, msgspec.inspect.Metadata)]
+        meaning = next((each["description"] for each in said if "description" in each), "")
+        default = "" if field.default in (None, ()) else f"`{json.dumps(field.default)}`"
+        yield f"`{field.name}`", default, meaning
+
+
 def filled(page: str, blocks: dict[str, str]) -> str:
     """Return `page` with the text between the markers of each block replaced."""
     for name, text in blocks.items():
@@ -144,11 +168,12 @@ def filled(page: str, blocks: dict[str, str]) -> str:
 
 def pages() -> dict[Path, str]:
     """Return each generated page with its text."""
-    errors = DOCS / "errors.md"
+    errors, serving = DOCS / "errors.md", DOCS / "serving.md"
     return {
         DOCS / "cli.md": cli_page(),
         DOCS / "python.md": python_page(),
         errors: filled(errors.read_text(encoding="utf-8"), errors_blocks()),
+        serving: filled(serving.read_text(encoding="utf-8"), serving_blocks()),
     }
 
 

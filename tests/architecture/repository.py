@@ -16,7 +16,9 @@ PACKAGE = ROOT / "src" / "amber"
 INERT = ("codes", "errors", "limits", "report", "policy", "threads", "tree", "vocabulary", "archive", "vault")
 LIVE = ("adapters", "cases", "models", "programs", "server", "testing")
 # of the server, which is both: what never reaches a framework or model code
-INERT_SERVER = ("exchange", "front", "interface", "wire")
+INERT_SERVER = (
+    "events", "exchange", "failures", "formats", "front", "grpc", "interface", "settings", "slices", "wire",
+)  # fmt: skip
 FRAMEWORKS = (
     "numpy",
     "scipy",

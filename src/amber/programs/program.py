@@ -130,7 +130,7 @@ class Program:
                 feeds = feed(found)
             arrays = dict(zip(names, run(feeds), strict=True))
             for flag in flags:
-                if arrays[flag].any():
+                if np.count_nonzero(arrays[flag]):
                     raise self._feeder.blamed(int(np.argmax(arrays[flag])), feeds)
             answers = {
                 method: _answered(answerer, [arrays[name] for name in outputs], found)

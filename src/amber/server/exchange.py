@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from amber.server.interface import Route
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(msgspec.Struct, gc=False):
     """Rows of one request, decoded and checked, in the form they travel in.
 
     Attributes:
@@ -32,8 +33,7 @@ class Asked:
     reply: Any = None
 
 
-@dataclass(slots=True)
-class Answered:
+class Answered(msgspec.Struct, gc=False):
     """The answers to one request: for each asked output its values.
 
     Attributes:
@@ -43,7 +43,7 @@ class Answered:
     """
 
     rows: int
-    values: list[bytes | memoryview | list[Any]] = field(default_factory=list)
+    values: list[bytes | memoryview | list[Any]] = []
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from amber.server.exchange import Answered, Asked, Failure
 from amber.server.front.endpoints.repository import Repository
 from amber.server.front.endpoints.versions import Version
 from amber.server.front.endpoints.watch import Watch
-from amber.server.settings import ModelSettings, Settings
+from amber.server.settings import ModelRoute, ModelSettings, Settings
 
 
 def write_lines(folder: Path) -> Path:
@@ -32,11 +32,11 @@ def write_lines(folder: Path) -> Path:
 class Server:
     """A repository of one model and who asks it."""
 
-    def __init__(self, path: Path, **settings: Any) -> None:
+    def __init__(self, path: Path, route: ModelRoute = "auto", **settings: Any) -> None:
         self.path = path
         self.watch = Watch()
         self.events: list[Any] = []
-        models = (ModelSettings(path=str(path)),)
+        models = (ModelSettings(path=str(path), route=route),)
         self.repository = Repository(
             Settings(models=models, probe_seconds=0.0, **settings), self.watch, self.events.append
         )

@@ -8,6 +8,7 @@ import http.client
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -234,10 +235,14 @@ def _load_by_name(server: Any, folder: Path, given: dict[str, str]) -> None:
 
 def test_metrics_and_pages(server: Any) -> None:
     status, headers, body = ask(server, "GET", "/metrics")
-    assert status == 200
-    assert b'amber_requests_total{code="",model="churn",status="200",version="1.2.0"}' in body or (
-        b'model="churn"' in body and b"amber_requests_total" in body
+    assert (status, headers["content-type"].partition(";")[0]) == (200, "text/plain")
+    assert re.search(rb'^amber_requests_total\{model="churn",status="200",version="1.2.0"\} \d', body, re.MULTILINE)
+    verdicts = re.findall(
+        rb'^amber_model_verdict\{model="churn",route="program",verdict="(\w+)".* 1.0$', body, re.MULTILINE
     )
+    assert verdicts in ([b"identical"], [b"equivalent"])
+    assert b'amber_model_verdict{model="churn",route="original",verdict="unchecked",version="1.2.0"} 1.0' in body
+    assert b'amber_model_state{model="churn",state="READY",version="1.2.0"} 1.0' in body
     document = json.loads(ask(server, "GET", "/openapi.json")[2])
     assert document["openapi"] == "3.1.0"
     assert "/v1/models/churn:predict" in document["paths"]
@@ -339,6 +344,35 @@ def test_a_signal_ends_it_after_what_has_begun(process: Any) -> None:
     child.send_signal(signal.SIGTERM)
     assert child.wait(30) == 0
     connection.close()
+
+
+def test_nothing_asked_on_an_open_connection_is_lost_at_the_end(process: Any) -> None:
+    child, address, _ = process
+    with Load(address, 8) as load:
+        time.sleep(0.5)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(30) == 0
+    assert load.done > 8
+    assert {each for each in load.failed if "refused" not in each.lower()} == set()  # but nobody listens afterwards
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="no such signal")
+def test_a_successor_that_cannot_load_leaves_nothing_behind(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "gone.amber"
+    shutil.copy(folder / "line.amber", path)
+    with started(path, tmp_path / "log") as (child, address, _):
+        path.unlink()
+        child.send_signal(signal.SIGUSR2)
+        for line in child.stdout:
+            event = json.loads(line)
+            if event["event"] == "noted":
+                break
+        assert event["code"] == "successor-failed"
+        for _ in range(50):  # fresh connections: nobody else takes some of them
+            connection = http.client.HTTPConnection(address, timeout=30)
+            with contextlib.closing(connection):
+                connection.request("POST", "/v1/models/line:predict", b"[[1, 2, 3, 4]]")
+                assert connection.getresponse().status == 200
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="no such signal")

@@ -19,7 +19,7 @@ from socketserver import ThreadingMixIn
 from typing import Any
 
 from amber.server.exchange import Answered, Asked, Failure
-from amber.server.front.formats import errors, v2
+from amber.server.formats import errors, v2
 from amber.server.interface import Input, Interface, Output
 
 FLOW = Interface(

@@ -5,16 +5,15 @@ In: a `Request` whose body is whole. Out: its answer. What a body means is in `f
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Literal
 from urllib.parse import parse_qs
 
 from amber.server.exchange import Answered, Asked, Failure
-from amber.server.front.bulk import Upload
+from amber.server.formats import simple, v2
+from amber.server.front.bulk import Body, Held, Upload
 from amber.server.front.endpoints.repository import Repository
 from amber.server.front.endpoints.versions import Version
-from amber.server.front.formats import simple, v2
 from amber.server.front.http.messages import Headers, Request
 from amber.server.front.http.routes import Sink
 from amber.server.settings import Settings
@@ -22,6 +21,7 @@ from amber.server.wire.bulk import Job
 
 Written = tuple[bytes, bytes, Headers]  # body, content type, headers
 Write = Callable[[Request, Version, Asked, Answered], Written]
+_BODIES = 2  # of the largest size, in memory at once
 _LENGTH = b"inference-header-content-length"
 
 
@@ -30,6 +30,7 @@ class Answering:
 
     def __init__(self, repository: Repository, settings: Settings) -> None:
         self._repository, self._settings = repository, settings
+        self._held = Held(_BODIES * settings.bulk_limit)
 
     def infer(self, request: Request) -> None:
         """`POST /v2/models/{name}[/versions/{version}]/infer`: Open Inference Protocol, JSON and binary tensors."""
@@ -49,6 +50,8 @@ class Answering:
         if version is None:
             return
         try:
+            if not request.body:
+                raise Failure(400, "body-malformed", "the body is empty")
             content_type = request.headers.get(b"content-type", b"application/json").decode("latin-1")
             asked = simple.decode(version.interface, request.body, content_type, query=parse_qs(request.query))
             _Flight(request, version, _simply).go(asked)
@@ -64,27 +67,25 @@ class Answering:
         return self._upload(request, "simple")
 
     def _upload(self, request: Request, form: Literal["v2", "simple"]) -> Sink:
-        version = self._version(request)
-        if version is None:
-            return Upload(request, None)
-        wanted = version
+        if self._version(request) is None:
+            return Upload(request, None, self._held)
         headers = request.headers
 
-        def ready(body: int) -> None:
+        def ready(body: Body) -> None:
+            version = self._version(request)  # another one may have taken over while the body came
+            if version is None:
+                body.close()
+                return
             length = headers.get(_LENGTH)
-            try:
-                job = Job(
-                    id=0, form=form, content_type=headers.get(b"content-type", b"").decode("latin-1"),
-                    accept=headers.get(b"accept", b"").decode("latin-1"), query=request.query,
-                    header_length=None if length is None else header_length(length),
-                    fallback=self._settings.route_fallback,
-                )  # fmt: skip
-            except Failure:
-                os.close(body)
-                raise
-            wanted.bulk.submit(request, body, job)
+            job = Job(
+                id=0, form=form, content_type=headers.get(b"content-type", b"").decode("latin-1"),
+                accept=headers.get(b"accept", b"").decode("latin-1"), query=request.query,
+                header_length=None if length is None else header_length(length),
+                fallback=self._settings.route_fallback, sharing=version.queue.bounds.sharing,
+            )  # fmt: skip
+            version.bulk.submit(request, body, job)
 
-        return Upload(request, ready)
+        return Upload(request, ready, self._held)
 
     def _version(self, request: Request) -> Version | None:
         """Return what is asked; where there is none, the request is answered why."""
@@ -110,6 +111,7 @@ class _Flight:
 
     def go(self, asked: Asked) -> None:
         """Queue it; a client that goes away takes it out again."""
+        self.request.rows = asked.rows
         self.ticket = self.version.queue.submit(asked, self.done, self.request.deadline)
         self.request.on_gone = self.ticket.cancel
 
@@ -119,7 +121,6 @@ class _Flight:
         if isinstance(outcome, Failure):
             request.fail(outcome)
             return
-        request.rows = asked.rows
         try:
             body, content_type, headers = self.write(request, self.version, asked, outcome)
         except Failure as failure:  # an answer that this form cannot say

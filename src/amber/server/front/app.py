@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import os
 import signal
 import socket
@@ -34,7 +35,9 @@ from amber.server.front.succession import succeeded
 from amber.server.grpc import child as grpc
 from amber.server.settings import Settings
 
+_GARBAGE = 20_000  # objects made and not freed between two collections; a request under way has about ten
 _MODEL = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+_GRACE = 1.0  # seconds in which open connections are closed with an answer alone
 _SIMPLE = ("/v1/models/{name}", "/v1/models/{name}/versions/{version}")
 
 
@@ -51,7 +54,7 @@ def run(settings: Settings, announce: Announce, *, check: bool = False, sockets:
         AmberError: It cannot listen, or a file of the settings cannot be read.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_Front(settings, announce, check, [*sockets, *passed_sockets()]).run())
+        return runner.run(_Front(settings, announce, check, sockets).run())
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -61,6 +64,13 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
+
+
+def _settle() -> None:
+    """Look for garbage rarely: what lives by now stays, and no request leaves a cycle behind."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
 
 
 def bind(routes: Routes, repository: Repository, settings: Settings) -> None:
@@ -90,10 +100,12 @@ class _Front:
     """One server, from start to end."""
 
     def __init__(self, settings: Settings, announce: Announce, check: bool, sockets: Sequence[socket.socket]) -> None:
-        self._settings, self._announce, self._check, self._sockets = settings, announce, check, sockets
+        self._settings, self._announce, self._check = settings, announce, check
+        self._sockets, self._successor = [*sockets, *passed_sockets()], bool(sockets)
         self._end = asyncio.Event()
         self._why = ""
         self._succeeding = False
+        self._succession: asyncio.Task[None] | None = None
         self._listener: Listener | None = None
         self._grpc: grpc.Child | None = None
 
@@ -126,12 +138,16 @@ class _Front:
         try:
             if self._sockets:
                 await asyncio.wait((loading, ending), return_when=asyncio.FIRST_COMPLETED)
+            if self._successor and not repository.ready:  # the one before has them answered all the time
+                self._announce(Ready(ready=False, seconds=asyncio.get_running_loop().time() - begun))
+                return self._stop("not ready")
             await self._listen(routes, watch)
             await asyncio.wait((loading, ending), return_when=asyncio.FIRST_COMPLETED)
             if loading.done():
                 loading.result()
                 seconds = asyncio.get_running_loop().time() - begun
                 self._announce(Ready(ready=repository.ready, seconds=seconds))
+                _settle()
                 notify(f"READY=1\nMAINPID={os.getpid()}\nSTATUS=serving")
                 if self._check:
                     self._stop("checked")
@@ -160,6 +176,10 @@ class _Front:
 
     async def _drain(self, repository: Repository) -> None:
         """Not ready, then no new connections, then finish what has begun."""
+        if self._succession is not None and not self._succeeding:
+            self._succession.cancel()  # who is told to end is not to be followed by one who goes on
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._succession
         repository.draining = True
         self._announce(Draining(reason=self._why))
         notify("STOPPING=1")
@@ -169,8 +189,12 @@ class _Front:
         if self._grpc is not None:
             await self._grpc.stop(settings.drain_seconds)
         if listener is not None:
-            listener.drain(idle=not self._succeeding)
-            await listener.drained(settings.drain_seconds)
+            # a client may be asking on a connection that looks idle: it first gets time to hear that this is the end
+            listener.drain(idle=False)
+            grace = settings.drain_seconds if self._succeeding else min(_GRACE, settings.drain_seconds)
+            if not await listener.drained(grace) and not self._succeeding:
+                listener.drain()
+                await listener.drained(settings.drain_seconds - grace)
         await repository.close()
 
     def _stop(self, why: str) -> None:
@@ -185,7 +209,7 @@ class _Front:
         if hasattr(signal, "SIGHUP"):
             handled[signal.SIGHUP] = watch.reopen
         if hasattr(signal, "SIGUSR2"):
-            handled[signal.SIGUSR2] = lambda: asyncio.ensure_future(self._succeed())
+            handled[signal.SIGUSR2] = self._begin_succession
         if sys.platform == "win32":  # no signal handlers in its loops
             yield
             return
@@ -197,19 +221,21 @@ class _Front:
             for number in handled:
                 loop.remove_signal_handler(number)
 
-    async def _succeed(self) -> None:
+    def _begin_succession(self) -> None:
+        if self._succession is None and self._listener is not None and not self._end.is_set():
+            self._succession = asyncio.ensure_future(self._succeed(self._listener))
+
+    async def _succeed(self, listener: Listener) -> None:
         """Hand the listening sockets to a new front, and end when it is ready."""
-        if self._succeeding or self._listener is None:
-            return
-        self._succeeding = True
         settings = self._settings
         try:
             seconds = settings.load_seconds * max(len(settings.models), 1)
-            pid = await succeeded(settings, self._listener.filenos(), seconds)
+            pid = await succeeded(settings, listener.filenos(), seconds)
         except (AmberError, OSError) as error:
-            self._succeeding = False
+            self._succession = None
             self._announce(Noted(message=str(error), code=getattr(error, "code", "successor-failed")))
             return
+        self._succeeding = True
         notify(f"MAINPID={pid}")
         self._stop(f"process {pid} has taken over")
 

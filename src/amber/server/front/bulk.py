@@ -24,12 +24,67 @@ from amber.server.wire.bulk import Begun, Cancel, Ended, Failed, Job, Piece
 from amber.server.wire.control import Closed, Control
 
 
+class Held:
+    """Bytes of bodies that have not been given to a bulk process, of all versions together.
+
+    Args:
+        most: Of them.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.now = most, 0
+
+
+class Body:
+    """A body in memory of its own; `close` gives it back, however often it is called.
+
+    Attributes:
+        fd: Of the memory; -1 once it was given back.
+    """
+
+    def __init__(self, held: Held) -> None:
+        self.fd = _memory()
+        self._held, self._size = held, 0
+
+    def write(self, piece: bytes) -> None:
+        """Keep a piece.
+
+        Raises:
+            Failure: 429: the bodies of all requests together take more memory than there is for them.
+        """
+        held = self._held
+        if held.now + len(piece) > held.most:
+            raise Failure(
+                429, "bulk-memory-full", f"large requests hold {held.now >> 20} MiB already", retry_after=5.0,
+                hint="ask again later, or in smaller requests",
+            )  # fmt: skip
+        held.now += len(piece)
+        self._size += len(piece)
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(self.fd, view) :]
+
+    def seal(self) -> None:
+        """What the bulk process maps can no longer shrink under it."""
+        if hasattr(os, "memfd_create"):
+            import fcntl
+
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+            self._held.now -= self._size
+
+
 @dataclass(slots=True)
 class _Waiting:
     """A job whose body is whole."""
 
     job: Job
-    body: int  # descriptor; ours until it has been sent
+    body: Body  # ours until it has been sent
     request: Request
     stream: Stream | None = None
 
@@ -59,14 +114,14 @@ class Bulk:
         """Jobs that wait or run."""
         return len(self._queue) + (self._now is not None)
 
-    def submit(self, request: Request, body: int, job: Job) -> None:
-        """Answer a request whose body lies behind a descriptor, which is taken over.
+    def submit(self, request: Request, body: Body, job: Job) -> None:
+        """Answer a request whose body is whole, and taken over.
 
         Raises:
             Failure: 429: too many wait. 503: the version is not served any more.
         """
         if self.closed is not None or self.depth >= self._most:
-            os.close(body)
+            body.close()
             raise self.closed or Failure(
                 429, "bulk-queue-full", f"{self.depth} large requests wait already", retry_after=5.0,
                 hint="ask again later, or in smaller requests",
@@ -90,7 +145,7 @@ class Bulk:
         self.closed = failure
         while self._queue:
             waiting = self._queue.popleft()
-            os.close(waiting.body)
+            waiting.body.close()
             waiting.request.fail(failure)
         self._broken(failure)
 
@@ -104,12 +159,12 @@ class Bulk:
             if self._control is None:
                 self._control = self._connect()
                 self._loop.add_reader(self._control.fd, self._readable)
-            self._control.send(waiting.job, [waiting.body])
+            self._control.send(waiting.job, [waiting.body.fd])
         except (Closed, OSError, Failure) as error:
-            os.close(waiting.body)
+            waiting.body.close()
             self._broken(error if isinstance(error, Failure) else _died())
             return
-        os.close(waiting.body)
+        waiting.body.close()
         deadline = waiting.request.deadline
         if deadline is not None:
             self._timer = self._loop.call_at(deadline, self._late)
@@ -171,7 +226,7 @@ class Bulk:
                     self._control.send(Cancel(id=waiting.job.id))
         elif waiting in self._queue:
             self._queue.remove(waiting)
-            os.close(waiting.body)
+            waiting.body.close()
 
     def _late(self) -> None:
         """The time of the job is over: its process is ended by closing the connection."""
@@ -207,35 +262,45 @@ class Bulk:
 
 
 class Upload:
-    """Takes a body in pieces and gives its descriptor away when it is whole: a `Sink`. `ready` None: it is dropped."""
+    """Takes a body in pieces and gives it away when it is whole: a `Sink`. `ready` None: it is dropped.
 
-    def __init__(self, request: Request, ready: Callable[[int], None] | None) -> None:
+    Args:
+        request: Whose body it is.
+        ready: Takes it over.
+        held: What all bodies take.
+    """
+
+    def __init__(self, request: Request, ready: Callable[[Body], None] | None, held: Held) -> None:
         self._request, self._ready = request, ready
-        self._body = -1 if ready is None else _memory()
+        self._body = None if ready is None else Body(held)
 
     def write(self, chunk: bytes) -> bool:
-        """Keep a piece."""
-        view = memoryview(chunk if self._body >= 0 else b"")
-        while view:
-            view = view[os.write(self._body, view) :]
+        """Keep a piece.
+
+        Raises:
+            Failure: 429: there is no memory for it now.
+        """
+        if self._body is not None:
+            self._body.write(chunk)
         return True
 
     def end(self) -> None:
         """Hand it over."""
-        body, self._body = self._body, -1
-        if self._ready is None or body < 0:
+        body, self._body = self._body, None
+        if self._ready is None or body is None:
             return
-        _seal(body)
+        body.seal()
         try:
             self._ready(body)
         except Failure as failure:
+            body.close()
             self._request.fail(failure)
 
     def abort(self, why: str) -> None:
         """Forget it."""
-        if self._body >= 0:
-            os.close(self._body)
-            self._body = -1
+        if self._body is not None:
+            self._body.close()
+            self._body = None
 
 
 def _memory() -> int:
@@ -243,14 +308,6 @@ def _memory() -> int:
         return os.memfd_create("amber-body", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
-
-
-def _seal(body: int) -> None:
-    """What the bulk process maps can no longer shrink under it."""
-    if hasattr(os, "memfd_create"):
-        import fcntl
-
-        fcntl.fcntl(body, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
 
 
 def _died() -> Failure:

@@ -70,18 +70,22 @@ class Keys:
         same = hmac.compare_digest(sha256(salt + secret).digest(), digest)
         return known[1] if same and known is not None and prefix == b"amber" else None
 
-    def refresh(self) -> None:
-        """Read the file again if it has changed; one that cannot be used is logged, and the keys stay as they were."""
+    def refresh(self) -> bool:
+        """Read the file again if it has changed; return whether the keys are others now.
+
+        One that cannot be used is logged, and the keys stay as they were.
+        """
         stamp = _stamp(self.path)
         if stamp == self._seen:
-            return
+            return False
         self._seen = stamp
         try:
             self._known = _read(self.path)
         except AmberError as error:
             _log.warning("the API keys stay as they were: %s", error)
-        else:
-            _log.info("read %d API keys from %s", len(self._known), self.path)
+            return False
+        _log.info("read %d API keys from %s", len(self._known), self.path)
+        return True
 
 
 _Known = dict[bytes, tuple[tuple[bytes, bytes], tuple[str, frozenset[str]]]]

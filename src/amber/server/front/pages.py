@@ -8,10 +8,10 @@ import msgspec
 
 from amber import __version__
 from amber.server.exchange import Failure
+from amber.server.formats import docs, openapi, v2
 from amber.server.front.endpoints.metrics import Metrics
 from amber.server.front.endpoints.repository import Repository
 from amber.server.front.endpoints.versions import Version
-from amber.server.front.formats import docs, openapi, v2
 from amber.server.front.http.messages import Request
 from amber.server.settings import Settings
 
@@ -107,8 +107,8 @@ class Pages:
     def _document(self) -> dict[str, Any]:
         found = [self._repository.find(each.current.name) for each in self._repository.endpoints]
         ready = {each.name: each.interface for each in found if not isinstance(each, Failure)}
-        secured, admin = self._settings.api_keys is not None, self._settings.folder is not None
-        return openapi.document(list(ready.values()), version=__version__, secured=secured, admin=admin)
+        secured = self._settings.api_keys is not None
+        return openapi.document(list(ready.values()), version=__version__, secured=secured)
 
     def _known(self, request: Request) -> Version | None:
         found = self._repository.known(request.parameters["name"], request.parameters.get("version"))

@@ -8,6 +8,7 @@ close`; clients come back to the successor. (Closing at once lost every connecti
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Sequence
 
@@ -35,8 +36,14 @@ async def succeeded(settings: Settings, sockets: Sequence[int], seconds: float) 
         process.stdin.close()
         said = await asyncio.wait_for(process.stdout.readline(), seconds)
     except TimeoutError:
+        pass
+    except asyncio.CancelledError:
         process.kill()
+        await process.wait()
+        raise
     if said != READY:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
         raise BuildError("successor-failed", "the new front was not ready; this one goes on", hint="see its log")
     return process.pid

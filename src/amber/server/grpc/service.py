@@ -28,6 +28,7 @@ _CODES = {
     422: grpc.StatusCode.INVALID_ARGUMENT,
     429: grpc.StatusCode.RESOURCE_EXHAUSTED,
     431: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    499: grpc.StatusCode.CANCELLED,
     501: grpc.StatusCode.UNIMPLEMENTED,
     503: grpc.StatusCode.UNAVAILABLE,
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -147,7 +148,7 @@ class Service:
             raise Failure(504, "deadline-exceeded", "the deadline had passed before the request was read")
         calling = Calling()
         if not context.add_callback(calling.end):
-            raise Failure(503, "client-gone", "the client has gone away")
+            raise Failure(499, "client-gone", "the client has gone away")
         headers = {**_headers(context), "x-request-timeout": f"{seconds:.3f}"}
         return self._backend.ask(
             method, target, headers, body=body, blobs=blobs, seconds=seconds + 0.05, calling=calling

@@ -34,6 +34,7 @@ _MOST_CELLS = 1 << 31  # of one row
 _SEQUENCE = struct.Struct("<Q")
 _LIST = struct.Struct(">BI")  # head of a MessagePack array of any length
 _ARRAY32 = 0xDD
+_BYTES = bytes(range(256))
 _SAID = 2000  # characters of a message or a hint from a worker
 _LOST = "the worker gave no valid answer"
 
@@ -285,6 +286,10 @@ def _spots(head: bytes, layout: Layout, rows: int, mask: int, tail: Tail) -> dic
 
 def _classes_known(block: bytes, counts: list[int]) -> bool:
     """Whether every index of a class is one; `counts`: classes of each column, or of all."""
+    if len(counts) == 1 and counts[0] <= len(_BYTES):  # without an object for each cell
+        lowest, whole = block[::8], bytearray(len(block))
+        whole[::8] = lowest
+        return whole == block and not lowest.translate(None, _BYTES[: counts[0]])
     cells = memoryview(block).cast("q")
     if not cells:
         return True

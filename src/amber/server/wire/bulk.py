@@ -30,8 +30,9 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Job(_Frame, frozen=True, kw_only=True):
     """A body to be answered; its descriptor is the memory that holds it.
 
-    `form`: which API it came by. `header_length`: of a body with binary tensors, as its header said. `seconds`: until
-    when, from now; beyond, the front ends the process.
+    `form`: which API it came by. `header_length`: of a body with binary tensors, as its header said. `sharing`: the
+    least the cases must have shown (`slices.separable`) for its rows to be run in slices; else they are run together.
+    `seconds`: until when, from now; beyond, the front ends the process.
     """
 
     id: int
@@ -42,6 +43,7 @@ class Job(_Frame, frozen=True, kw_only=True):
     header_length: int | None = None
     route: Route | None = None
     fallback: bool = False
+    sharing: str = "tolerant"
     limit: int = 0  # bytes of an answer at most
 
     def descriptors(self) -> int:

@@ -17,6 +17,7 @@ from amber.server.wire.batch import Batch, Failed
 from amber.server.worker import blame
 from amber.server.worker.building import Build, Cells
 from amber.server.worker.describe import Method
+from amber.server.worker.telling import Teller
 from amber.server.worker.values import plain
 
 Ask = Callable[[Any], "dict[str, Any]"]
@@ -55,6 +56,7 @@ class Answering:
 
     def __init__(self, interface: Interface, methods: dict[str, Method], forms: dict[Route, Form]) -> None:
         self.interface, self.methods, self.forms = interface, methods, forms
+        self.teller = Teller(interface.name, interface.version)
         self._cells = interface.cells
         self._asked: dict[tuple[Route, tuple[int, ...]], _Run] = {}
 
@@ -110,6 +112,7 @@ class _Run:
 
     def __init__(self, answering: Answering, route: Route, outputs: tuple[int, ...]) -> None:
         self.outputs = [answering.interface.outputs[place] for place in outputs]
+        self.teller = answering.teller
         self.form = answering.forms.get(route)
         wanted = list(dict.fromkeys(each.method for each in self.outputs))
         self.absent = [name for name in wanted if self.form is None or name not in self.form.methods]
@@ -157,6 +160,8 @@ class _Run:
         """Say what is wrong with a part, and in which of its rows where the error does not say it."""
         assert self.form is not None  # noqa: S101
         found = blame.failed(part, error, self.form.blamed)
+        if found[1] == blame.BROKEN:
+            self.teller.tell(error)
         rows = table.rows[part]
         if found[4] is not None and found[4] >= rows:
             found = (*found[:4], None, *found[5:])
@@ -276,6 +281,6 @@ def _known(flat: Any, counts: list[int]) -> bool:
     if not len(flat):
         return True
     if len(counts) == 1:
-        return bool(flat.min() >= 0 and flat.max() < counts[0])
+        return bool(flat.view(np.uint64).max() < counts[0])  # a negative one is huge
     table = flat.reshape(-1, len(counts))
     return bool((table >= 0).all() and (table < np.array(counts)).all())

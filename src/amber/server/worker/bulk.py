@@ -10,24 +10,32 @@ import contextlib
 import os
 import select
 import socket
+import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
+import msgspec
+import numpy as np
+
 from amber.server.exchange import Answered, Asked, Failure
-from amber.server.front.endpoints.slices import cut, joined
-from amber.server.front.formats import simple, v2
+from amber.server.formats import simple, v2
+from amber.server.formats.plan import plan_of
+from amber.server.interface import Route
+from amber.server.slices import cut, joined, placed, separable
 from amber.server.wire import bulk
 from amber.server.wire.batch import Batch
 from amber.server.wire.bulk import PIECE, Begun, Cancel, Ended, Failed, Job, Piece
 from amber.server.wire.control import Closed, Control
 from amber.server.worker import tables
 from amber.server.worker.answering import Answering
+from amber.server.worker.process import step_back
+from amber.server.worker.quiet import quiet
 
 SLICE = 1000  # rows
 NICE = 19
+MEMORY = 2 << 30  # bytes that the bulk process may take beyond the model: 64 MiB of JSON unfold to less than half
 
 
 class _Cancelled(Exception):  # noqa: N818 - nobody waits any more
@@ -35,16 +43,45 @@ class _Cancelled(Exception):  # noqa: N818 - nobody waits any more
 
 
 def serve(end: socket.socket, answering: Answering) -> None:
-    """Answer jobs until the front closes the connection."""
+    """Answer jobs, as a process of its own, until the front closes the connection."""
     os.nice(NICE)
+    bound_memory()
     threading.Thread(target=_end_with, args=(end.fileno(),), daemon=True).start()
+    with quiet(answering):
+        converse(end, answering)
+
+
+def beside(end: socket.socket, answering: Answering) -> None:
+    """Answer jobs in a thread of the only worker, which its end does not end."""
+    step_back()
+    np.seterr(all="ignore")
+    converse(end, answering)
+
+
+def converse(end: socket.socket, answering: Answering) -> None:
+    """Answer jobs until the front closes the connection."""
     control = bulk.worker_end(end)
-    with contextlib.suppress(Closed):
+    try:
         while True:
             for frame, descriptors in control.receive():
                 if isinstance(frame, Job):
                     with os.fdopen(descriptors[0], "rb") as body:
                         _answer(control, frame, body.fileno(), answering)
+    except Closed:
+        control.close()
+
+
+def bound_memory(more: int = MEMORY) -> None:
+    """Let this process have so many bytes more than it has: what a body unfolds to must not take the machine's."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    with open("/proc/self/statm", "rb") as file:
+        now = int(file.read().split()[5]) * resource.getpagesize()  # data and stack, as RLIMIT_DATA counts them
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = now + more if hard == resource.RLIM_INFINITY else min(now + more, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def _end_with(descriptor: int) -> None:
@@ -64,9 +101,16 @@ def _answer(control: Control, job: Job, body: int, answering: Answering) -> None
         control.send(Failed.of(job.id, failure))
     except MemoryError:
         hint = "send fewer rows at once"
-        control.send(Failed(id=job.id, status=413, code="request-too-large", message="out of memory", hint=hint))
+        control.send(Failed(id=job.id, status=413, code="limit-memory", message="out of memory", hint=hint))
     except _Cancelled:
-        pass
+        with contextlib.suppress(Closed):  # the front gives the next job when it has heard of the end of this one
+            control.send(Failed(id=job.id, status=499, code="client-gone", message="nobody waits for the answer"))
+    except Closed:
+        raise
+    except Exception as error:  # whatever a library raises on a stranger's table
+        sys.stderr.write(f"amber bulk: a job ended with {type(error).__name__}\n")
+        message = "the server failed on this body"
+        control.send(Failed(id=job.id, status=500, code="server-failed", message=message))
 
 
 class _Out:
@@ -124,7 +168,8 @@ class _Task:
         else:
             asked = simple.decode(interface, data, job.content_type, self._query)
         del data
-        answered = Answered(asked.rows, joined([each for _, each in self._answers(_slices(asked))]))
+        parts = _slices(asked, self._size(asked.outputs, asked.route))
+        answered = Answered(asked.rows, joined([each for _, each in self._answers(parts)]))
         if job.form == "v2":
             body, content_type, headers = v2.encode(interface, asked, answered)
         elif simple.form_of(job.accept) == "arrow":
@@ -145,21 +190,29 @@ class _Task:
             simple.cells(
                 self._interface, table.columns, near=table.near, first=table.first, outputs=outputs, route=route
             )
-            for table in tables.read(self._interface, body, self._job.content_type, SLICE)
+            for table in tables.read(self._interface, body, self._job.content_type, self._size(outputs, route))
         )
         answers = self._answers((table, part) for table, part in _numbered(asked))
         return self._written(answers)
+
+    def _size(self, places: Sequence[int], route: Route | None) -> int:
+        """Return how many rows are run at once: all where the cases did not show that rows do not see each other."""
+        outputs = [self._interface.outputs[place] for place in places or plan_of(self._interface).default]
+        routes = {route or self._interface.route}
+        if self._job.fallback and route is None:
+            routes.add("original")
+        return SLICE if all(separable(outputs, each, self._job.sharing) for each in routes) else sys.maxsize
 
     def _written(self, answers: Iterator[tuple[Asked, Answered]]) -> int:
         """Write answers slice by slice; JSON, which needs its end, at once."""
         job, interface, rows = self._job, self._interface, 0
         form = simple.form_of(job.accept)
         if form == "json":
-            kept = list(answers)
+            kept = [(msgspec.structs.replace(asked, numbers=b"", objects=()), answered) for asked, answered in answers]
             if not kept:
                 raise Failure(422, "rows-missing", "the table has no rows")
             rows = sum(asked.rows for asked, _ in kept)
-            whole = replace(kept[0][0], rows=rows, numbers=b"", objects=())
+            whole = msgspec.structs.replace(kept[0][0], rows=rows)
             answer = Answered(rows, joined([each for _, each in kept]))
             body, content_type, headers = simple.encode(interface, whole, answer, job.accept)
             self._out.begin(content_type, headers)
@@ -195,18 +248,17 @@ class _Task:
         if found.failed:
             _, status, code, message, row, column, hint = found.failed[0]
             if code == "outside-domain" and self._job.fallback and part.route is None:
-                return self._asked(replace(part, route="original"), first)
-            place = None if row is None else row + first
-            raise Failure(status, code, message, row=place, column=column, hint=hint)
+                return self._asked(msgspec.structs.replace(part, route="original"), first)
+            raise placed(Failure(status, code, message, row=row, column=column, hint=hint), first)
         blocks, objects = iter(found.blocks), iter(found.objects)
         outputs = (interface.outputs[place] for place in part.outputs)
         values = [next(objects) if each.cell == "object" else next(blocks).tobytes() for each in outputs]
         return Answered(part.rows, values)
 
 
-def _slices(asked: Asked) -> Iterator[tuple[int, Asked]]:
-    for begin in range(0, asked.rows, SLICE):
-        yield begin, cut(asked, begin, min(begin + SLICE, asked.rows))
+def _slices(asked: Asked, size: int) -> Iterator[tuple[int, Asked]]:
+    for begin in range(0, asked.rows, size):
+        yield begin, cut(asked, begin, min(begin + size, asked.rows))
 
 
 def _numbered(parts: Iterator[Asked]) -> Iterator[tuple[int, Asked]]:

@@ -104,14 +104,13 @@ class Loader:
     def _built(self, order: Order, fds: list[int]) -> Loaded | None:
         from amber.server.worker import loading
 
+        source, mapped = _source(order, fds)
         try:
-            source, mapped = _source(order, fds)
             return loading.load(order, source, mmap=mapped)
         except Exception as error:  # whatever a library raises on a stranger's model
             code, message, hint, verdict = loading.refusal_of(error)
-            self._refused = Refused(
-                code=code, message=message, hint=hint, verdict=verdict, name=order.name, version=order.version
-            )
+            name, version = _called(order, source)
+            self._refused = Refused(code=code, message=message, hint=hint, verdict=verdict, name=name, version=version)
             return None
 
     # -- serving ---------------------------------------------------------------------------------------------------
@@ -142,14 +141,17 @@ class Loader:
         while not self._frames:
             self._turn(None)
         frame, fds = self._frames.pop(0)
-        threading.Thread(target=self._watch, daemon=True).start()
+        threading.Thread(target=self._watch, args=(workers,), daemon=True).start()
         os._exit(workers.become(frame, fds))
 
-    def _watch(self) -> None:
-        """End with the front."""
+    def _watch(self, workers: Any) -> None:
+        """End with the front; large bodies get a thread, as there is no process for them here."""
         with contextlib.suppress(Closed):
             while True:
-                self._control.receive()
+                for frame, fds in self._frames:
+                    workers.beside(frame, fds)
+                self._frames = []
+                self._hear()
         os._exit(0)
 
     def _turn(self, seconds: float | None) -> None:
@@ -168,6 +170,16 @@ class Loader:
 
 def _heed(signum: int, frame: object) -> None:
     """A signal that only has to be noticed."""
+
+
+def _called(order: Order, source: str | bytes) -> tuple[str, str]:
+    """Name and version of what is refused, as far as its manifest can be read: whoever asks for it is told why."""
+    with contextlib.suppress(Exception):
+        from amber.vault.inspect import inspect
+
+        info = inspect(source, id=False)
+        return order.name or info.name, order.version or info.version
+    return order.name, order.version
 
 
 def _source(order: Order, fds: list[int]) -> tuple[str | bytes, bool]:

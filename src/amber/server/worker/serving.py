@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import sys
-import warnings
-from contextlib import nullcontext
 from typing import Any
 
-from amber.cases.quiet import single_thread
 from amber.errors import shown
 from amber.server.wire.batch import Batch, Failed
 from amber.server.wire.ends import WorkerLane
 from amber.server.worker.answering import Answering
 from amber.server.worker.loading import Loaded
 from amber.server.worker.probing import WRONG, Prober, probed
+from amber.server.worker.quiet import quiet
 
 
 def serve(lane: WorkerLane, loaded: Loaded) -> None:
     """Answer batches until the front closes the lane."""
-    import numpy as np
-
-    np.seterr(all="ignore")
-    single = single_thread() if "original" in loaded.answering.forms else nullcontext()
-    with warnings.catch_warnings(action="ignore"), single:
+    with quiet(loaded.answering):
         while (batch := lane.wait()) is not None:
             if batch.rows:
                 _answer(lane, batch, loaded.answering)

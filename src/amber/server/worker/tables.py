@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from amber.errors import shown
 from amber.server.exchange import Answered, Asked, Failure
-from amber.server.front.formats import simple
-from amber.server.front.formats.csv_text import values_of
+from amber.server.formats import simple
+from amber.server.formats.csv_text import values_of
 from amber.server.interface import Interface
 
 _CSV = ("text/csv", "application/csv")
@@ -75,6 +75,7 @@ def _csv_tables(interface: Interface, lines: Iterator[list[str]], content_type: 
     if not _is_header(interface, head, content_type):
         names = _own_names(interface, len(head))
         kept.append(head)
+    _bounded(len(names))
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise Failure(400, "column-twice", f"the header names {shown(twice)!r} twice", column=twice)
@@ -83,7 +84,7 @@ def _csv_tables(interface: Interface, lines: Iterator[list[str]], content_type: 
         if len(line) != len(names):
             row = first + len(kept)
             message = f"row {row} has {len(line)} cells, the header {len(names)}"
-            raise Failure(422, "row-malformed", message, row=row, expected=f"{len(names)} cells")
+            raise Failure(422, "row-width", message, row=row, expected=f"{len(names)} cells")
         kept.append(line)
         if len(kept) == rows:
             yield _cells(interface, names, kept, first)
@@ -152,16 +153,18 @@ def _arrow(body: int, media: str, rows: int) -> Iterator[Table]:
     first = 0
     try:
         for batch in _batches(body, media, rows):
-            if batch.num_columns > _COLUMNS:
-                raise Failure(413, "request-too-large", f"{batch.num_columns} columns")
+            _bounded(batch.num_columns)
+            batch.validate(full=True)  # else an offset that lies is followed into the memory of this process
             for start in range(0, batch.num_rows, rows):
                 part = batch.slice(start, rows)
                 names = part.schema.names
                 if len(set(names)) != len(names):
                     raise Failure(400, "column-twice", "the table has a column twice")
-                values = [_plain(column.to_pylist()) for column in part.columns]
+                values = [_plain(_values(column, name)) for name, column in zip(names, part.columns, strict=True)]
                 yield Table(dict(zip(names, values, strict=True)), first, False)
                 first += part.num_rows
+    except MemoryError:  # one of Arrow's is an error of Arrow as well
+        raise
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         said = shown(str(error).partition("\n")[0])
         raise Failure(400, "body-malformed", f"not a table in {media}: {said}") from error
@@ -182,6 +185,27 @@ def _batches(body: int, media: str, rows: int) -> Iterator[Any]:
         reader = pyarrow.ipc.open_file(source)
         for place in range(reader.num_record_batches):
             yield reader.get_batch(place)
+
+
+def _bounded(columns: int) -> None:
+    if columns > _COLUMNS:
+        raise Failure(413, "request-too-large", f"{columns} columns", hint=f"at most {_COLUMNS} are read")
+
+
+def _values(column: Any, name: str) -> list[Any]:
+    """Return the values of a column.
+
+    Raises:
+        Failure: 422: they are none that Python has, such as times of a zone that is not known.
+    """
+    try:
+        values: list[Any] = column.to_pylist()
+    except MemoryError:
+        raise
+    except Exception as error:  # of pyarrow, zoneinfo, pandas
+        message = f"the values of column {shown(name)!r} cannot be read: {shown(str(column.type), 60)}"
+        raise Failure(422, "value-kind", message, column=name) from error
+    return values
 
 
 def _plain(values: list[Any]) -> list[Any]:

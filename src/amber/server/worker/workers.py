@@ -12,6 +12,7 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -43,6 +44,9 @@ class Workers:
 
     def fork(self, frame: Serve | Bulk, fds: list[int]) -> None:
         """Fork a process onto a lane, or for large bodies; the descriptors are its own from now on."""
+        if isinstance(frame, Bulk):  # the front has given up the one before, which may not have noticed
+            for each in [pid for pid, number in self._lanes.items() if number == _NO_LANE]:
+                os.kill(each, signal.SIGKILL)  # not yet waited for
         said, saying = os.pipe()
         parent = os.getpid()
         pid = os.fork()
@@ -57,6 +61,13 @@ class Workers:
     def become(self, frame: Serve, fds: list[int]) -> int:
         """Be the worker of a lane: where nothing is forked. Returns its exit status."""
         return self._work(frame, fds, lambda: self._control.send(Forked(lane=frame.lane, pid=os.getpid())))
+
+    def beside(self, frame: Bulk, fds: list[int]) -> None:
+        """Answer large bodies in a thread of the one worker: where nothing is forked."""
+        from amber.server.worker import bulk
+
+        given = (socket.socket(fileno=fds[0]), self._loaded.answering)
+        threading.Thread(target=bulk.beside, args=given, name="bulk", daemon=True).start()
 
     def reap(self) -> None:
         """Tell the front which of them have ended."""

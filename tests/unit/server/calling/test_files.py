@@ -13,7 +13,7 @@ from amber.errors import AmberError
 from amber.models.rows.inputs import open_reader
 from amber.server.calling import files, run
 from amber.server.calling.errors import CallError
-from amber.server.front.formats import v2
+from amber.server.formats import v2
 from tests.unit.server.small_front import FLOW, GRID
 
 MODEL = v2.metadata(FLOW)

@@ -11,7 +11,7 @@ import pytest
 
 from amber.errors import UsageError
 from amber.server.calling.rows import table_of, values_of
-from amber.server.front.formats import v2
+from amber.server.formats import v2
 from tests.unit.server.small_front import FLOW, GRID
 
 MODEL = v2.metadata(FLOW)

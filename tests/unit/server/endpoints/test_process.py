@@ -145,6 +145,22 @@ def test_workers_serve_when_all_have_come_up_and_one_that_dies_is_ordered_anew(m
     play(monkeypatch, scene, workers=2)
 
 
+def test_a_loader_that_has_one_worker_born_twice_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(loader: Loader, process: Process, queue: Queue) -> None:
+        ended: list[str] = []
+        process.on_end = ended.append
+        serving = await _up(loader, process, queue)
+        (number,) = await loader.served()
+        loader.control.send(Forked(lane=number, pid=11))
+        await serving
+        loader.control.send(Forked(lane=number, pid=12))
+        await asyncio.sleep(0.05)
+        assert ["may not say" in each for each in ended] == [True]
+        assert queue.lanes == 0
+
+    play(monkeypatch, scene)
+
+
 def test_workers_that_never_come_up_are_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(loader: Loader, process: Process, queue: Queue) -> None:
         serving = await _up(loader, process, queue)

@@ -33,10 +33,21 @@ def test_a_lone_request_goes_at_the_end_of_its_turn() -> None:
     clock, _, caller, (lane,) = _queue()
     caller.ask("a")
     assert lane.sent == []
-    clock.turn()
+    clock.single_turn()
     assert _ids(lane) == [["a"]]
     lane.answer()
     assert caller.status("a") == 200
+
+
+def test_where_several_came_in_one_turn_those_of_the_next_go_with_them() -> None:
+    clock, _, caller, (lane,) = _queue()
+    for name in "ab":
+        caller.ask(name)
+    clock.single_turn()
+    assert lane.sent == []
+    caller.ask("c")
+    clock.single_turn()
+    assert _ids(lane) == [["a", "b", "c"]]
 
 
 def test_requests_of_one_turn_share_a_batch_and_later_ones_gather_while_it_runs() -> None:

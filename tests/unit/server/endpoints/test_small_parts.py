@@ -106,6 +106,7 @@ def test_what_cannot_be_copied_is_refused_with_its_code(tmp_path: Path) -> None:
         with pytest.raises(AmberError) as refused:
             private_copy(**arguments)
         assert refused.value.code == code
+        assert str(tmp_path) not in refused.value.message  # callers of the model are told it
     os.close(private_copy(str(tmp_path / "link")))
 
 

@@ -247,6 +247,21 @@ def test_a_dead_loader_makes_its_version_unavailable_until_another_is_ready(tmp_
     play(tmp_path, scene)
 
 
+def test_a_first_loader_that_dies_is_followed_by_another(tmp_path: Path) -> None:
+    async def whole() -> None:
+        server = Server(tmp_path)
+        server.world.scripts["v1"] = {"refused": "loader-died"}
+        await server.repository.start()
+        assert server.refusal().code == "loader-died"
+        server.world.scripts["v1"] = {"version": "1"}
+        await asyncio.sleep(20)
+        assert server.repository.ready
+        assert isinstance(await server.ask(), Answered)
+        await server.repository.close()
+
+    simulated(whole)
+
+
 def test_a_loader_that_keeps_dying_is_started_at_growing_intervals(tmp_path: Path) -> None:
     async def scene(server: Server) -> None:
         server.world.scripts["v1"] = {"refused": "loader-died"}

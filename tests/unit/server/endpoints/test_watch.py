@@ -105,7 +105,7 @@ def test_spans_continue_the_callers_trace() -> None:
     exporter = InMemorySpanExporter()
     tracing = Tracing("", exporter)
     tracing.answered(_request(code="predict-failed"), 500, 9, 0.25, 3)
-    tracing.answered(_request(traceparent=b"nonsense"), 200, 9, 0.5, 3)
+    tracing.answered(_request(headers={b"traceparent": b"nonsense"}), 200, 9, 0.5, 3)
     tracing.close()
     failed, fine = exporter.get_finished_spans()
     assert f"{failed.context.trace_id:032x}" == "0af7651916cd43dd8448eb211c80319c"

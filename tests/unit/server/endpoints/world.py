@@ -48,6 +48,11 @@ class Clock:
         return timer
 
     def turn(self) -> None:
+        """One turn of the loop, and the next: the queue looks once more where several requests came."""
+        self.single_turn()
+        self.single_turn()
+
+    def single_turn(self) -> None:
         soon, self.soon = self.soon, []
         for callback, args in soon:
             callback(*args)

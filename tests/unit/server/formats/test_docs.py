@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 
-from amber.server.front.formats import docs
+from amber.server.formats import docs
 
 
 def test_nothing_comes_from_elsewhere() -> None:

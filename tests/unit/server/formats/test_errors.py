@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from amber.server.exchange import Failure
-from amber.server.front.formats import errors, simple
+from amber.server.formats import errors, simple
 from tests.unit.server.formats.served import PEOPLE
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amber.server.front.formats.float32 import shortest
+from amber.server.formats.float32 import shortest
 
 _RANDOM = np.random.default_rng(20)
 _POWERS = np.ldexp(np.float32(1), np.arange(-149, 128)).astype(np.float32)

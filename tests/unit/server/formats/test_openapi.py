@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import schemathesis
 from msgspec.structs import replace
 
 from amber.server.exchange import Answered, Asked, Failure
-from amber.server.front.formats import openapi, simple, v2
+from amber.server.failures import FAILURES
+from amber.server.formats import openapi, simple, v2
 from amber.server.interface import Interface
 from tests.unit.server.formats.served import (
     PEOPLE,
@@ -70,7 +72,7 @@ def validator(found: dict[str, Any], name: str) -> Any:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_it_is_valid(name: str) -> None:
-    found = document(MODELS[name], admin=True)
+    found = document(MODELS[name])
     jsonschema.Draft202012Validator(META).validate(found)
     for schema in found["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
@@ -162,8 +164,18 @@ def test_keys_only_where_they_are_asked_for() -> None:
 
 
 def test_admin_endpoints_only_where_there_is_an_admin() -> None:
-    assert "/v2/repository/models/{name}/load" in document(PEOPLE, admin=True)["paths"]
-    assert not any("repository/models" in path for path in document(PEOPLE)["paths"])
+    def admin(**more: Any) -> set[str]:
+        return {path.rpartition("/")[2] for path in document(PEOPLE, **more)["paths"] if "/repository/" in path}
+
+    assert admin() == {"index", "load", "unload"}
+    assert admin(secured=False) == set()
+
+
+def test_responses_list_the_codes_of_their_status() -> None:
+    responses = document(PEOPLE)["components"]["responses"]
+    told = {code for status in responses for code in re.findall(r"`([a-z0-9-]+)`", responses[status]["description"])}
+    assert told == set(FAILURES) - {"client-gone"}  # which nobody is answered
+    assert "`outside-domain`" in responses["422"]["description"]
 
 
 def test_verdicts_are_told() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amber.server.exchange import Answered, Asked, Failure
-from amber.server.front.formats import csv_text, simple
+from amber.server.formats import csv_text, simple
 from amber.server.interface import Interface, Output
 from tests.unit.server.formats.served import (
     PEOPLE,

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tritonclient.http import InferenceServerClient
 
 from amber.server.exchange import Answered, Asked, Failure
-from amber.server.front.formats import v2
-from amber.server.front.formats.v2_request import Reply
+from amber.server.formats import v2
+from amber.server.formats.v2_request import Reply
 from amber.server.interface import Interface, Output
 from tests.unit.server.formats.served import CHANCES, LABEL, PEOPLE, cells, column, interface, matrix
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
 
 from amber.server.exchange import Asked, Failure
-from amber.server.front.formats import v2
-from amber.server.front.formats.kinds import KINDS
+from amber.server.formats import v2
+from amber.server.formats.kinds import KINDS
 from amber.server.interface import Interface
 from tests.unit.server.formats.served import (
     PEOPLE,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amber.server.exchange import Asked, Failure
-from amber.server.front.formats import v2
+from amber.server.formats import v2
 from amber.server.interface import Interface
 from tests.unit.server.formats.served import (
     PEOPLE,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httptools
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from amber.server.exchange import Failure
-from amber.server.front.http.head import HeadReader, requested_seconds, sane_id
+from amber.server.front.http.head import Head, HeadReader, requested_seconds, sane_id
 
 GET = b"GET /a%20b?c=d HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST /a HTTP/1.1\r\nHost: x\r\n"
@@ -73,6 +77,39 @@ def test_the_same_bytes_are_the_same_head_unless_they_name_one_request() -> None
     assert reader.read(GET + b"\r\n") is not reader.read(GET + b"X: y\r\n\r\n")
     traced = GET + b"Traceparent: 00-1-2-01\r\n\r\n"
     assert reader.read(traced) is not reader.read(traced)
+
+
+_TRACED = st.sampled_from(
+    [b"Traceparent: 00-1-2-01", b"traceparent:00-3-4-00", b"X-Request-ID:   a b", b"x-request-id: c ", b"b3: \t1-2",
+     b"tracestate: a=1, b=2", b"Traceparent:", b"traceparent: \xe9", b"traceparent: a\tb", b"x-request-id : d",
+     b"x-request-id: e\r", b"traceparent: f\n", b"x-request-id: g\0"]
+)  # fmt: skip
+_LINES = st.lists(_TRACED | st.sampled_from([b"X: y", b" folded", b"Content-Length: 3", b"Z: traceparent: a"]))
+
+
+def _said(read: Callable[[bytes], Head], raw: bytes) -> list[object]:
+    try:
+        head = read(raw)
+    except Failure as failure:
+        return [failure.status, failure.code]
+    return [getattr(head, name) for name in Head.__slots__ if name != "admission"]
+
+
+@given(_LINES)
+def test_without_the_lines_that_name_one_request_a_head_reads_as_with_them(lines: list[bytes]) -> None:
+    raw = GET + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+    reader = HeadReader(8)
+    expected = _said(reader._read, raw)
+    assert _said(reader.read, raw) == expected
+    assert _said(reader.read, raw) == expected
+
+
+def test_heads_that_differ_in_what_names_one_request_share_what_followed_from_them() -> None:
+    reader = HeadReader(100)
+    first, second = (reader.read(GET + b"traceparent: 00-%d-2-01\r\nX: y\r\n\r\n" % at) for at in (1, 2))
+    assert first.admission is second.admission
+    assert first.headers[b"traceparent"] != second.headers[b"traceparent"]
+    assert first.admission is not reader.read(GET + b"X: z\r\n\r\n").admission
 
 
 def test_what_is_remembered_is_bounded() -> None:

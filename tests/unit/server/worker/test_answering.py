@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 import amber
 from amber.server.exchange import Answered, Asked, Failure
+from amber.server.worker.answering import Answering
 
 # pytest imports tests by path, each conftest under a name of its own: what it offers comes as fixtures
 NAMES = [
@@ -219,3 +221,25 @@ def test_any_values_get_an_answer_or_a_failure_and_harm_no_other_part(
         assert found.row is None or 0 <= found.row < count
     else:
         assert found.rows == count
+
+
+def test_a_model_that_fails_is_told_once_without_its_words(
+    bench: Callable[..., Any], shelf: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, rows = shelf("matrix")
+    served = bench("matrix", "program")
+
+    def ask(table: Any) -> Any:
+        raise RuntimeError("a value of the rows: 4111")
+
+    answering = served.loaded.answering
+    failing = replace(answering.forms["program"], asker=lambda methods: ask)
+    broken = Answering(answering.interface, answering.methods, {"program": failing})
+    failed = type(served)(replace(served.loaded, answering=broken))
+    for _ in range(2):
+        (found,) = failed.ask([served.rows(rows[:1])], "program")
+        assert (found.status, found.code) == (500, "model-failed")
+        assert "4111" not in found.message
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "RuntimeError at test_answering.py" in line
+    assert "4111" not in line

@@ -43,11 +43,11 @@ def test_only_the_thread_that_loads_stands_back_and_a_fork_does_not() -> None:
     assert forked(lambda: os.getpriority(os.PRIO_PROCESS, 0)) == before
 
 
-@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="becomes an ordinary user, which only root can")
 def test_an_ordinary_user_may_do_that_too() -> None:
     def work() -> int:
-        os.setgid(65534)
-        os.setuid(65534)
+        if os.getuid() == 0:  # everybody else is one already
+            os.setgid(65534)
+            os.setuid(65534)
         done: list[int] = []
 
         def load() -> None:

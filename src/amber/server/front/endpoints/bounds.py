@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from amber.server.interface import Interface, Output, Route
 from amber.server.settings import Settings
+from amber.server.slices import separable
 
-_ORDER = ("none", "tolerant", "exact")  # of what the cases showed, least first
 _HEAD = 64  # bytes of a batch beside its rows
 
 
@@ -53,10 +53,7 @@ class Bounds:
 
     def shares(self, outputs: Sequence[Output], route: Route) -> bool:
         """Whether requests for these outputs may share a run: the cases showed that rows do not see each other."""
-        if self.sharing == "never":
-            return False
-        least = _ORDER.index(self.sharing)
-        return all(_ORDER.index(each.batching.get(route, "none")) >= least for each in outputs)
+        return separable(outputs, route, self.sharing)
 
     def rows_that_fit(self, interface: Interface, outputs: Sequence[int]) -> int:
         """Return how many rows of one run fit the worker's region for numbers, both ways; at least 1."""

@@ -42,7 +42,7 @@ def private_copy(path: str, *, most_bytes: int | None = None, follow: bool = Tru
             with os.fdopen(os.dup(descriptor), "rb", buffering=0) as file:
                 return sealed(file)
         except OSError as error:
-            raise SourceError("source-unreadable", str(error), where=path) from error
+            raise SourceError("source-unreadable", _said(error), where=path) from error
 
 
 def _packed(folder: int, path: str) -> bytes:
@@ -60,7 +60,7 @@ def _opened(path: str, follow: bool) -> Iterator[tuple[int, os.stat_result]]:
     except FileNotFoundError as error:
         raise SourceError("source-missing", "there is no such file or folder", where=path) from error
     except (OSError, ValueError) as error:
-        raise SourceError("source-unreadable", str(error), where=path) from error
+        raise SourceError("source-unreadable", _said(error), where=path) from error
     try:
         info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode) and not stat.S_ISDIR(info.st_mode):
@@ -68,3 +68,8 @@ def _opened(path: str, follow: bool) -> Iterator[tuple[int, os.stat_result]]:
         yield descriptor, info
     finally:
         os.close(descriptor)
+
+
+def _said(error: OSError | ValueError) -> str:
+    """Return why a file cannot be read, without where it lies: whoever asks the model is told the reason too."""
+    return f"it cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"

@@ -11,12 +11,14 @@ from typing import Any
 
 from amber.errors import shown
 from amber.server.events import Loaded, Loading, Noted, Refused
+from amber.server.formats.examples import example
 from amber.server.front.endpoints import memory
+from amber.server.front.endpoints.backoff import Backoff
 from amber.server.front.endpoints.host import Host
 from amber.server.front.endpoints.process import LoadError
 from amber.server.front.endpoints.rollback import Takeover
-from amber.server.front.endpoints.versions import Version
-from amber.server.front.formats.examples import example
+from amber.server.front.endpoints.versions import PASSING, Version
+from amber.server.interface import Interface
 from amber.server.settings import ModelSettings
 from amber.server.wire import control
 
@@ -50,6 +52,7 @@ class Endpoint:
         self.swaps = self.rollbacks = self.refusals = 0
         self._host, self._follow = host, follow
         self._takeover: Takeover | None = None
+        self._backoff = Backoff()
         self._untried = True
         self._one = asyncio.Lock()
 
@@ -102,10 +105,20 @@ class Endpoint:
             if refused is not None:
                 await self._refuse(new, refused)
                 self.wanted = before
+                if self.current is new and refused.code in PASSING:
+                    self._host.spawn(self._again())
                 return False
+            self._backoff = Backoff()
             await self._take_over(new)
             self._announce(new, self._host.loop.time() - began)
             return True
+
+    async def _again(self) -> None:
+        """Try once more, after a while, where nobody answers for a reason that may pass."""
+        tried = self.current
+        await asyncio.sleep(self._backoff.wait(0.0))
+        if self.wanted and self.current is tried and tried.state == "UNAVAILABLE":
+            await self.load()
 
     async def unload(self) -> None:
         """Finish what has begun and end every process; the reason says that it was asked for."""
@@ -182,12 +195,21 @@ class Endpoint:
             return
         before = old.recent.sample(old.tally.sample())
         self.current = new
+        if old.ready is not None and new.ready is not None:
+            self._compare(old.ready.interface, new.ready.interface)
         if old.state == "READY":
             self.previous, self.swaps = old, self.swaps + 1
             self._takeover = Takeover(before, new.tally.sample(), now)
         else:
             self._host.spawn(self._ended(old, "replaced"))
         self._host.changed()
+
+    def _compare(self, old: Interface, new: Interface) -> None:
+        """Tell whoever runs the server where callers have to ask otherwise from now on."""
+        if (old.form, old.inputs, old.outputs) != (new.form, new.inputs, new.outputs):
+            message = f"{new.name}/{new.version} takes or gives something else than {old.name}/{old.version} did"
+            noted = Noted(message=message, code="interface-changed", name=new.name, version=new.version)
+            self._host.announce(noted)
 
     async def _refuse(self, new: Version, refused: control.Refused) -> None:
         self.refusals += 1

@@ -186,7 +186,7 @@ class Process:
                 self._ready.set_result(frame)
             case Refused() if not self._ready.done():
                 self._ready.set_exception(LoadError(frame))
-            case Forked(lane=number, pid=pid) if number in self._lanes and self._queue is not None:
+            case Forked(lane=number, pid=pid) if self._is_awaited(number) and self._queue is not None and pid > 0:
                 self._stillborn = 0
                 self._lanes[number].forked(pid, self._queue)
                 self._settled()
@@ -194,6 +194,11 @@ class Process:
                 self._died(number, frame)
             case _:
                 self._ended("the process that holds the model said what it may not say")
+
+    def _is_awaited(self, number: int) -> bool:
+        """Whether a worker was asked for on this lane, and has not come up: said twice it is no word of a loader's."""
+        lane = self._lanes.get(number)
+        return lane is not None and not lane.pid
 
     def _died(self, number: int, frame: Died) -> None:
         lane = self._lanes.pop(number)

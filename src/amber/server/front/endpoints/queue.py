@@ -1,7 +1,8 @@
 """The queue of one version: whatever has arrived goes together to the first worker that is free.
 
-A lone request goes at the end of the turn of the loop in which it came, so that all requests that were parsed in this
-turn share a batch; while every worker runs, what arrives gathers. Plain callbacks: nothing here waits or copies rows.
+A lone request goes at the end of the turn of the loop in which it came. Where several came in one turn they share a
+batch with those of the next: a run costs the same for a few rows more, and the next turn begins at once. While every
+worker runs, what arrives gathers. Plain callbacks: nothing here waits or copies rows.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from amber.server.front.endpoints.bounds import Bounds
 from amber.server.front.endpoints.fallback import Fallback
 from amber.server.front.endpoints.lanes import Clock, Done, Lane, Outcome, Ticket, Timer
 from amber.server.front.endpoints.rate import Rate
-from amber.server.front.endpoints.slices import Sliced
+from amber.server.front.endpoints.sliced import Sliced
 from amber.server.front.endpoints.waiting import Line, Lines, Waiting, late
 from amber.server.interface import Interface, Route
 
@@ -144,7 +145,7 @@ class Queue:
             self._watch(waiting.deadline)
         if self._idle and not self._planned:
             self._planned = True
-            self._clock.call_soon(self._turn)
+            self._clock.call_soon(self._plan)
         return waiting
 
     def _line(self, asked: Asked) -> Line:
@@ -293,6 +294,13 @@ class Queue:
                 slot.forced = True
 
     # Batches
+
+    def _plan(self) -> None:
+        """Send a lone request; where several came in this turn more may be there already: look once."""
+        if self._waiting.requests > 1:
+            self._clock.call_soon(self._turn)
+        else:
+            self._turn()
 
     def _turn(self) -> None:
         """Give what waits to the workers that are free."""

@@ -174,6 +174,7 @@ class Repository:
         return endpoint
 
     def _remove(self, endpoint: Endpoint) -> None:
+        endpoint.wanted = False
         self.endpoints.remove(endpoint)
         del self._changes[endpoint]
         self._index()

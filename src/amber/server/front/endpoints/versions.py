@@ -30,7 +30,7 @@ from amber.server.wire.control import Order, Ready, Refused
 State = Literal["LOADING", "READY", "UNAVAILABLE", "UNLOADING"]
 _GOOD = ("identical", "equivalent")
 # of a loader: its end says nothing about the artifact, so that it is tried again
-_PASSING = ("loader-died", "load-timeout", "replay-unavailable")
+PASSING = ("loader-died", "load-timeout", "replay-unavailable")
 
 
 class Version:
@@ -142,7 +142,7 @@ class Version:
         if self.state == "LOADING":
             return Failure(503, "model-loading", f"{self.name} is being verified and built", retry_after=1.0)
         reason = self.reason or f"{self.name} is not served any more"
-        after = 1.0 if self.code in _PASSING else None  # nothing else passes by itself
+        after = 1.0 if self.code in PASSING else None  # nothing else passes by itself
         return Failure(503, self.code or "model-unavailable", reason, hint=self.hint, retry_after=after)
 
     def status(self) -> dict[str, Any]:
@@ -207,6 +207,8 @@ class Version:
     def refuse(self, refused: Refused) -> None:
         """Be UNAVAILABLE with what a loader, or the server itself, said."""
         self.hint = refused.hint
+        if self.ready is None and refused.name:
+            self.name, self.number = refused.name, refused.version
         self._become("UNAVAILABLE", refused.message, refused.code)
 
     async def end(self, reason: str = "", seconds: float | None = None) -> None:
@@ -294,7 +296,7 @@ class Version:
             except LoadError as error:
                 self.refuse(error.refused)
                 self._tell(f"{self.label}: {error.refused.message}", error.refused.code)
-                if error.refused.code not in _PASSING:
+                if error.refused.code not in PASSING:
                     return
                 wait = self._backoff.wait(0.0)
             else:

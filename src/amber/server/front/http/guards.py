@@ -29,6 +29,9 @@ class Guards:
     Args:
         settings: `host`, `allowed_hosts`.
         keys: None: without keys anybody may read and predict, and nobody else's scopes are to be had.
+
+    Attributes:
+        age: How often the keys have changed: what was let in before is looked at anew.
     """
 
     def __init__(self, settings: Settings, keys: Keys | None) -> None:
@@ -40,11 +43,12 @@ class Guards:
         self._any_host = "*" in settings.allowed_hosts
         self._keys = keys
         self._good: set[bytes] = set()
+        self.age = 0
 
     def refresh(self) -> None:
         """Look whether the file of keys has changed."""
-        if self._keys is not None:
-            self._keys.refresh()
+        if self._keys is not None and self._keys.refresh():
+            self.age += 1
 
     def place(self, request: Request) -> Failure | None:
         """Return why a request may not come from where it says it comes, or to whom it says it goes."""

@@ -13,15 +13,33 @@ zeros in Content-Length; no Host, or several. It keeps blanks after a value, and
 
 from __future__ import annotations
 
+import re
+
 import httptools
 
 from amber.errors import shown
 from amber.server.exchange import Failure
+from amber.server.front.http.admission import Admission
 from amber.server.front.http.request_line import UNRESERVED, read_line, read_target
 
 _KNOWN = 1024  # heads remembered: lengths of one-row bodies times clients; beyond, all are forgotten
 _KNOWN_BYTES = 1024  # of one of them
-_SINGULAR = frozenset((b"traceparent", b"x-request-id", b"x-amzn-trace-id", b"x-b3-traceid"))
+_SINGULAR = frozenset(
+    (
+        b"b3",
+        b"traceparent",
+        b"tracestate",
+        b"x-amzn-trace-id",
+        b"x-b3-spanid",
+        b"x-b3-traceid",
+        b"x-correlation-id",
+        b"x-request-id",
+    )
+)
+# a whole line with one of them that llhttp would take as it is: visible ASCII, single blanks within
+_SINGULAR_LINE = re.compile(
+    rb"\r\n((?i:%b)):[ \t]*([!-~]+(?: [!-~]+)*)(?=\r\n)" % b"|".join(map(re.escape, sorted(_SINGULAR)))
+)
 _ID = UNRESERVED + b":/+=@"  # of x-request-id
 _ID_BYTES = 128
 _LENGTH_DIGITS = 15  # 2**49 bytes: more than any limit
@@ -56,9 +74,10 @@ class Head:
         keep: Whether the connection may be used again.
         length: Of the body in bytes; None: chunked.
         expects: Whether the client waits for `100 Continue`.
+        admission: What followed from it; shared by heads that differ in what names one request alone.
     """
 
-    __slots__ = ("expects", "headers", "keep", "length", "method", "modern", "path", "query")
+    __slots__ = ("admission", "expects", "headers", "keep", "length", "method", "modern", "path", "query")
 
     def __init__(self, method: str, path: str, query: str, headers: dict[bytes, bytes], modern: bool) -> None:
         self.method = method
@@ -69,13 +88,22 @@ class Head:
         self.keep = modern
         self.length: int | None = 0
         self.expects = False
+        self.admission = Admission()
+
+    def named(self, own: dict[bytes, bytes]) -> Head:
+        """Return this head with further headers, which name one request."""
+        head = Head.__new__(Head)
+        head.method, head.path, head.query, head.modern = self.method, self.path, self.query, self.modern
+        head.keep, head.length, head.expects, head.admission = self.keep, self.length, self.expects, self.admission
+        head.headers = {**self.headers, **own}
+        return head
 
 
 class HeadReader:
     """Reads heads.
 
-    A head is a pure function of its bytes, and clients send the same ones over and over: sound ones are remembered, but
-    for those that name one request.
+    A head is a pure function of its bytes, and clients send the same ones over and over: sound ones are remembered, and
+    those that name one request without the lines that do.
 
     Args:
         header_count: Headers at most.
@@ -97,6 +125,16 @@ class HeadReader:
         known = self._known.get(raw)
         if known is not None:
             return known
+        pieces = _SINGULAR_LINE.split(raw)
+        if len(pieces) > 1 and raw.count(b"\r\n") - 2 <= self._count:
+            own = {name.lower(): value for name, value in zip(pieces[1::3], pieces[2::3], strict=True)}
+            rest = b"".join(pieces[::3])
+            base = self._known.get(rest) or self._remembered(rest)
+            if len(own) == len(pieces) // 3 and _SINGULAR.isdisjoint(base.headers):
+                return base.named(own)
+        return self._remembered(raw)
+
+    def _remembered(self, raw: bytes) -> Head:
         head = self._read(raw)
         if len(raw) <= _KNOWN_BYTES and _SINGULAR.isdisjoint(head.headers):
             if len(self._known) >= _KNOWN:
@@ -174,7 +212,7 @@ def _only_chunked(headers: dict[bytes, bytes], modern: bool) -> None:
         what = "beside Content-Length" if modern else "in HTTP/1.0"
         raise Failure(400, "length-ambiguous", f"Transfer-Encoding {what} leaves open where the body ends")
     if headers[b"transfer-encoding"].lower() != b"chunked":
-        raise Failure(501, "coding-unknown", "the only transfer coding known here is chunked")
+        raise Failure(501, "transfer-coding-unknown", "the only transfer coding known here is chunked")
 
 
 def _length(value: bytes) -> int:

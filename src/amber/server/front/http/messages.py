@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from amber.server.exchange import Failure
-from amber.server.front.formats import errors
+from amber.server.formats import errors
 
 Header = tuple[bytes, bytes]
 Headers = Sequence[Header]
@@ -64,7 +66,7 @@ class Stream:
             self._line.cut(self._request)
 
 
-class Request:
+class Request(msgspec.Struct, eq=False):
     """One request.
 
     Attributes:
@@ -74,7 +76,6 @@ class Request:
         headers: By lower-case name; a header sent twice is joined with commas, where that is allowed at all.
         body: All of it, without transfer and content codings; empty where a `Sink` takes it.
         id: The client's `x-request-id` if it is sane, else a new one; sent back.
-        traceparent: As it was sent (W3C trace context), or empty.
         scopes: What the key may do.
         key: Which key was shown; empty: none.
         received: When the head was there; seconds of the loop's clock.
@@ -88,57 +89,29 @@ class Request:
         gone: Whether the client has gone away; answers then go nowhere.
     """
 
-    __slots__ = (
-        "answered",
-        "body",
-        "code",
-        "deadline",
-        "gone",
-        "headers",
-        "id",
-        "key",
-        "label",
-        "line",
-        "method",
-        "on_gone",
-        "parameters",
-        "path",
-        "query",
-        "received",
-        "rows",
-        "scopes",
-        "traceparent",
-    )
+    line: Line
+    method: str
+    path: str
+    query: str
+    headers: dict[bytes, bytes]
+    id: str
+    received: float
+    body: bytes = b""
+    scopes: frozenset[str] = frozenset()
+    key: str = ""
+    deadline: float | None = None
+    parameters: dict[str, str] = {}
+    on_gone: Callable[[], None] | None = None
+    label: str = ""
+    code: str = ""
+    rows: int = 0
+    answered: bool = False
+    gone: bool = False
 
-    def __init__(
-        self,
-        line: Line,
-        method: str,
-        path: str,
-        query: str,
-        headers: dict[bytes, bytes],
-        request_id: str,
-        received: float,
-    ) -> None:
-        self.line = line
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = headers
-        self.id = request_id
-        self.received = received
-        self.body = b""
-        self.traceparent = headers.get(b"traceparent", b"")
-        self.scopes: frozenset[str] = frozenset()
-        self.key = ""
-        self.deadline: float | None = None
-        self.parameters: dict[str, str] = {}
-        self.on_gone: Callable[[], None] | None = None
-        self.label = ""
-        self.code = ""
-        self.rows = 0
-        self.answered = False
-        self.gone = False
+    @property
+    def traceparent(self) -> bytes:
+        """As it was sent (W3C trace context), or empty."""
+        return self.headers.get(b"traceparent", b"")
 
     def answer(self, status: int, body: bytes = b"", content_type: bytes = JSON, headers: Headers = ()) -> None:
         """Send the one answer.

@@ -17,10 +17,10 @@ from typing import cast
 
 from amber.server.exchange import Failure
 from amber.server.front.http import answers
+from amber.server.front.http.admission import admit
 from amber.server.front.http.body import Chunked, Counted
-from amber.server.front.http.guards import CHALLENGE
 from amber.server.front.http.head import Head, requested_seconds, sane_id
-from amber.server.front.http.intake import Intake, is_table
+from amber.server.front.http.intake import Intake
 from amber.server.front.http.messages import Headers, Request, Stream
 from amber.server.front.http.request_line import unfinished
 from amber.server.front.http.routes import Route
@@ -253,41 +253,28 @@ class Connection(asyncio.Protocol):
         self._chunks = head.modern
         length = head.length
         self._state = BODY if length != 0 else ANSWER  # a refusal must know whether there is a body to read
-        guards = service.guards
-        refused = guards.place(request)
-        if refused is not None:
-            return request.fail(refused)
-        found = service.routes.find(head.method, head.path)
-        if isinstance(found, Failure):
-            allow = (b"allow", service.routes.allowed(head.path).encode())
-            return request.fail(found, (allow,) if found.status == 405 else ())
-        route, request.parameters = found
-        refused = guards.key(request, route)
-        if refused is not None:
-            return request.fail(refused, (CHALLENGE,) if refused.status == 401 else ())
-        self._route = route
-        request.deadline = now + requested_seconds(headers, service.settings.request_seconds)
+        admission, settings = head.admission, service.settings
+        if admission.age != service.guards.age:
+            refused = admit(request, admission, service.guards, service.routes)
+            if refused is not None:
+                return request.fail(*refused)
+        request.parameters, request.scopes, request.key = admission.parameters, admission.scopes, admission.key
+        self._route = admission.route
+        request.deadline = now + requested_seconds(headers, settings.request_seconds)
         if length == 0:
             return self._handle(request)
-        settings = service.settings
-        if (
-            length is not None
-            and len(self._ahead) >= length
-            and length <= settings.body_inline
-            and b"content-encoding" not in headers
-            and (route.sink is None or not is_table(headers.get(b"content-type", b"")))
-        ):
-            request.body = self._ahead[:length]
-            self._ahead = self._ahead[length:]
+        ahead = self._ahead
+        if length is not None and len(ahead) >= length and length <= settings.body_inline and admission.inline:
+            request.body, self._ahead = (ahead, b"") if len(ahead) == length else (ahead[:length], ahead[length:])
             return self._handle(request)
-        return self._begin_body(request, route, head, now)
+        return self._begin_body(request, head, now)
 
-    def _begin_body(self, request: Request, route: Route, head: Head, now: float) -> None:
+    def _begin_body(self, request: Request, head: Head, now: float) -> None:
         """Make ready for a body that is not there yet, or does not simply become `request.body`."""
         self._timing.begin(now)
         self._framing = Chunked() if head.length is None else Counted(head.length)
         try:
-            self._intake = Intake(request, route, self._service.settings, head.length)
+            self._intake = Intake(request, head.admission.route, self._service.settings, head.length)
         except Failure as failure:
             self._fail(request, failure)
         except Exception as error:
@@ -539,7 +526,7 @@ class Connection(asyncio.Protocol):
         elif self._state == BODY:
             if self._intake is not None and self._intake.paused:
                 if now - timing.since > settings.request_seconds + _GRACE_SECONDS:
-                    self._fail(request, Failure(504, "deadline", "the rows were not worked through in time"))
+                    self._fail(request, Failure(504, "deadline-exceeded", "the rows were not worked through in time"))
             elif timing.body_is_slow(now, settings):
                 self._fail(request, Failure(408, "body-timeout", "the body of the request came too slowly"))
         elif request.deadline is not None and now > request.deadline + _GRACE_SECONDS and self._stream is None:
@@ -548,7 +535,7 @@ class Connection(asyncio.Protocol):
     def _overdue(self, request: Request) -> None:
         """Answer for a handler that did not."""
         gone = request.on_gone
-        request.fail(Failure(504, "deadline", "the answer was not ready in time", hint="ask for fewer rows"))
+        request.fail(Failure(504, "deadline-exceeded", "the answer was not ready in time", hint="ask for fewer rows"))
         request.gone = True
         if gone is not None:
             gone()

@@ -32,7 +32,7 @@ def read_line(raw: bytes) -> tuple[str, bytes, bool]:
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):
         if not version.startswith(b"HTTP/"):
             raise Failure(400, "request-malformed", "the first line does not end with an HTTP version")
-        raise Failure(505, "version-unknown", "this server speaks HTTP/1.1", hint="HTTP/2 is not spoken here")
+        raise Failure(505, "http-version-unknown", "this server speaks HTTP/1.1", hint="HTTP/2 is not spoken here")
     method = _METHODS.get(name)
     if method is None:
         if name.translate(None, _UPPER + b"-") or not 0 < len(name) <= 32:

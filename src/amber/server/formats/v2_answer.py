@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from amber.server.exchange import Answered, Asked
-from amber.server.front.formats.plan import plan_of
+from amber.server.formats.plan import plan_of
 from amber.server.interface import Interface
 
 JSON: Final = b"application/json"
@@ -42,11 +42,7 @@ def encode(
             parts.append(answer.binary_head % (rows, written))
             tail.append(data)
         else:
-            data, parameters = answer.json(values[at], rows)
-            if parameters:
-                parts.append(answer.marked_head % (rows, _encode(parameters), data))
-            else:
-                parts.append(answer.json_head % (rows, data))
+            parts.append(answer.tensor(values[at], rows))
     text = b'%b"outputs":[%b]}' % (head, b",".join(parts))
     if not tail:
         return text, JSON, ()

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from amber.server.exchange import Failure
-from amber.server.front.formats.float32 import shortest
-from amber.server.front.formats.kinds import KINDS, packer, unpacker
+from amber.server.formats.float32 import shortest
+from amber.server.formats.kinds import KINDS, packer, unpacker
 from amber.server.interface import Output
 
 _encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
@@ -46,6 +46,9 @@ class Answer:
     __slots__ = (
         "_char",
         "_json_labels",
+        "_lone_head",
+        "_lone_labels",
+        "_lone_unpack",
         "_raw_labels",
         "binary_head",
         "class_names",
@@ -83,6 +86,29 @@ class Answer:
             self.labels = [[self._label(each) for each in column] for column in output.classes]
         self._json_labels = [dict(enumerate(map(_encode, column))) for column in self.labels]
         self._raw_labels = [dict(enumerate(self._raw(each) for each in column)) for column in self.labels]
+        # one row, as most requests have: of a label the whole tensor by its cell, of numbers all but the values
+        lone = self._json_labels[0] if self.labels and self.width == 1 else {}
+        pack, self._lone_labels = packer("q", 1), {}
+        for index, label in lone.items():
+            self._lone_labels[pack(index)] = self.json_head % (1, label)
+        plain = output.cell == "float" and self.kind.size == 8
+        self._lone_unpack = unpacker("d", self.width) if plain else None
+        self._lone_head = (head + b'FP64","data":%b}').replace(b"[%d", b"[1", 1)
+
+    def tensor(self, value: Value, rows: int) -> bytes:
+        """Return the values as a tensor of the protocol in JSON."""
+        if rows == 1 and type(value) is bytes:
+            known = self._lone_labels.get(value)
+            if known is not None:
+                return known
+            if self._lone_unpack is not None and len(value) == 8 * self.width:
+                text = _encode(self._lone_unpack(value))
+                if b"n" not in text:
+                    return self._lone_head % text
+        data, parameters = self.json(value, rows)
+        if parameters:
+            return self.marked_head % (rows, _encode(parameters), data)
+        return self.json_head % (rows, data)
 
     def json(self, value: Value, rows: int) -> Data:
         """Return the values as JSON, separated by commas, without brackets.

@@ -3,8 +3,8 @@
 In: `decode` a body and the interface it is for. Out: `encode` the answer; `metadata` for `/v2/models/{name}`.
 """
 
-from amber.server.front.formats.metadata import metadata
-from amber.server.front.formats.v2_answer import encode
-from amber.server.front.formats.v2_request import decode
+from amber.server.formats.metadata import metadata
+from amber.server.formats.v2_answer import encode
+from amber.server.formats.v2_request import decode
 
 __all__ = ["decode", "encode", "metadata"]

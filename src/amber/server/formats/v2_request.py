@@ -16,11 +16,11 @@ import msgspec
 
 from amber.errors import shown
 from amber.server.exchange import Asked, Failure
-from amber.server.front.formats import bodies
-from amber.server.front.formats.columns import Cells
-from amber.server.front.formats.kinds import packer
-from amber.server.front.formats.plan import ROUTES, Plan, plan_of
-from amber.server.front.formats.tensors import (
+from amber.server.formats import bodies
+from amber.server.formats.columns import Cells
+from amber.server.formats.kinds import packer
+from amber.server.formats.plan import ROUTES, Plan, plan_of
+from amber.server.formats.tensors import (
     Parameters,
     Tensor,
     bad,
@@ -60,6 +60,18 @@ class Request(msgspec.Struct, gc=False):
     outputs: list[Wanted] | None = None
 
 
+class Flat(Tensor, gc=False):
+    """An input whose values are flat numbers: the decoder itself looks at their types, and makes floats of them."""
+
+    data: list[float]
+
+
+class FlatRequest(Request, gc=False):
+    """A request with such inputs alone."""
+
+    inputs: list[Flat]  # type: ignore[assignment]
+
+
 class Reply(NamedTuple):
     """How the answer is written.
 
@@ -71,6 +83,7 @@ class Reply(NamedTuple):
 
 
 _decode = msgspec.json.Decoder(Request).decode
+_decode_flat = msgspec.json.Decoder(FlatRequest).decode
 
 
 def decode(interface: Interface, body: bytes, header_length: int | None = None, *, tensors: int = TENSORS) -> Asked:
@@ -95,12 +108,15 @@ def decode(interface: Interface, body: bytes, header_length: int | None = None, 
             message = f"the JSON shall have {header_length} bytes, the body has {len(body)}"
             raise Failure(400, "body-malformed", message, hint="Inference-Header-Content-Length counts bytes of JSON")
         text = memoryview(body)[:header_length]
-    request: Request = bodies.read(_decode, text)
+    flat = _flat_matrix(plan, text) if plan.plain and header_length is None else None
+    request: Request = bodies.read(_decode, text) if flat is None else flat[0]
     inputs = request.inputs
     bodies.check_keys(text, _keys(request))
     outputs, reply, route = plan.default, None, None
     if request.outputs or request.parameters is not None or request.id is not None:
         outputs, reply, route = _options(plan, request)
+    if flat is not None:
+        return Asked(flat[1], flat[2], (), outputs, route, request.id, reply)
     if header_length is None and len(inputs) == len(plan.columns):
         found = _one_matrix(plan, inputs[0]) if plan.plain else _one_row(plan, inputs)
         if found is not None:
@@ -130,8 +146,25 @@ def _keys(request: Request) -> int:
     return keys
 
 
+def _flat_matrix(plan: Plan, text: bytes | memoryview) -> tuple[Request, int, bytes] | None:
+    """A request, its rows and their cells, where it is one flat FP64 matrix; None: it is to be read as any other."""
+    try:
+        request: FlatRequest = _decode_flat(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if len(request.inputs) != 1:
+        return None
+    tensor, column = request.inputs[0], plan.columns[0]
+    shape, data = tensor.shape, tensor.data
+    if tensor.datatype != "FP64" or tensor.name != column.name or tensor.parameters is not None or not data:
+        return None
+    if len(shape) != 2 or shape[1] != column.width or shape[0] * shape[1] != len(data):
+        return None
+    return request, shape[0], packer("d", len(data))(*data)
+
+
 def _one_matrix(plan: Plan, tensor: Tensor) -> tuple[int, bytes, Sequence[list[Any]]] | None:
-    """Rows of FP64 for a model that takes rows of FP64; None: the long way."""
+    """Rows of FP64, in lists of their own, for a model that takes rows of FP64; None: the long way."""
     data, column = tensor.data, plan.columns[0]
     if tensor.datatype != "FP64" or tensor.name != column.name or type(data) is not list:
         return None
@@ -140,12 +173,9 @@ def _one_matrix(plan: Plan, tensor: Tensor) -> tuple[int, bytes, Sequence[list[A
         return None
     rows = shape[0]
     count = rows * column.width
-    if type(data[0]) is list:
-        if len(data) != rows or set(map(type, data)) != _LIST or set(map(len, data)) != {shape[1]}:
-            return None
-        data = data[0] if rows == 1 else list(chain.from_iterable(data))
-    if len(data) != count:
+    if len(data) != rows or set(map(type, data)) != _LIST or set(map(len, data)) != {shape[1]}:
         return None
+    data = data[0] if rows == 1 else list(chain.from_iterable(data))
     types = set(map(type, data))
     if types != _FLOAT and not types <= _NUMBERS:
         return None
@@ -296,7 +326,7 @@ def _options(plan: Plan, request: Request) -> tuple[tuple[int, ...], Reply | Non
         for name in _REFUSED:
             if own.get(name):
                 message = f"output {shown(wanted.name)!r}: the parameter `{name}` is not supported"
-                raise Failure(400, "output-unknown", message)
+                raise Failure(400, "parameter-refused", message)
         for place in plan.output_places(wanted.name):
             if place in named:
                 raise Failure(400, "output-duplicate", f"the output {shown(wanted.name)!r} is asked for twice")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from amber.server.front.formats import examples
-from amber.server.front.formats.answers import Answer
-from amber.server.front.formats.columns import Column
-from amber.server.front.formats.plan import Plan
-from amber.server.front.formats.simple import WRAPPERS
-from amber.server.front.formats.simple_answer import key_of, splits
+from amber.server.formats import examples
+from amber.server.formats.answers import Answer
+from amber.server.formats.columns import Column
+from amber.server.formats.plan import Plan
+from amber.server.formats.simple import WRAPPERS
+from amber.server.formats.simple_answer import key_of, splits
 
 Schema = dict[str, Any]
 _MAX_ENUM: Final = 200

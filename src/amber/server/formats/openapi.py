@@ -10,8 +10,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from amber.server.front.formats import examples, openapi_schemas
-from amber.server.front.formats.plan import Plan, plan_of
+from amber.server.failures import of_status
+from amber.server.formats import examples, openapi_schemas
+from amber.server.formats.plan import Plan, plan_of
 from amber.server.interface import Interface
 
 Document = dict[str, Any]
@@ -43,20 +44,17 @@ _OPEN: Final[list[Document]] = []
 _NOTHING: Final[Document] = {"type": "object"}
 
 
-def document(
-    interfaces: Sequence[Interface], *, version: str = "0", secured: bool = True, admin: bool = False
-) -> Document:
+def document(interfaces: Sequence[Interface], *, version: str = "0", secured: bool = True) -> Document:
     """Return the document.
 
     Args:
         interfaces: One for each model, of the version that takes traffic.
         version: Of the server.
-        secured: Whether API keys are asked for.
-        admin: Whether models can be loaded and unloaded over HTTP.
+        secured: Whether API keys are asked for; without them nobody has the scope admin.
     """
     schemas: Document = {"Error": openapi_schemas.error()}
     paths: Document = _server_paths()
-    if admin:
+    if secured:
         paths |= _admin_paths()
     for interface in interfaces:
         plan, key = plan_of(interface), component(interface.name)
@@ -117,7 +115,9 @@ def _responses() -> Document:
     wait = {"Retry-After": {"schema": {"type": "integer", "minimum": 0}, "description": "seconds"}}
     found: Document = {}
     for status, reason in _REASONS.items():
-        found[status] = {"description": reason, "content": error} | ({"headers": wait} if status == "429" else {})
+        codes = ", ".join(f"`{code}`" for code in of_status(int(status)))
+        described = {"description": f"{reason}. Codes: {codes}", "content": error}
+        found[status] = described | ({"headers": wait} if status == "429" else {})
     return found
 
 
@@ -165,7 +165,6 @@ def _server_paths() -> Document:
         "/v2/models": _read(
             "server", "models", "Names of all models", {"type": "object", "properties": {"models": texts}}
         ),
-        "/v2/repository/index": {"post": _post("server", "repository_index", "Models, versions, states, reasons")},
         "/metrics": metrics,
         "/openapi.json": _read("server", "openapi", "This document", _NOTHING),
         "/docs": docs,
@@ -173,14 +172,17 @@ def _server_paths() -> Document:
 
 
 def _admin_paths() -> Document:
+    """Endpoints for keys with the scope admin."""
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
-    return {
+    index = _post("server", "repository_index", "Models, versions, states, reasons; needs the scope admin")
+    changes = {
         f"/v2/repository/models/{{name}}/{verb}": {
             "parameters": [name],
             "post": _post("server", f"repository_{verb}", f"{verb.capitalize()} a model; needs the scope admin"),
         }
         for verb in ("load", "unload")
     }
+    return {"/v2/repository/index": {"post": index}, **changes}
 
 
 def _post(tag: str, name: str, summary: str) -> Document:

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from amber.server.front.formats.answers import Answer
-from amber.server.front.formats.columns import Column
-from amber.server.front.formats.plan import plan_of
+from amber.server.formats.answers import Answer
+from amber.server.formats.columns import Column
+from amber.server.formats.plan import plan_of
 from amber.server.interface import Interface
 
 

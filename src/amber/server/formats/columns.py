@@ -16,9 +16,9 @@ import msgspec
 
 from amber.errors import shown
 from amber.server.exchange import Failure
-from amber.server.front.formats import bodies
-from amber.server.front.formats.dates import is_date
-from amber.server.front.formats.kinds import KINDS, Kind, packer, unpacker
+from amber.server.formats import bodies
+from amber.server.formats.dates import is_date
+from amber.server.formats.kinds import KINDS, Kind, packer, unpacker
 from amber.server.interface import Form, Input
 
 Cells = bytes | list[Any]

@@ -6,19 +6,10 @@ The next slice is asked when the last is answered, so a large request never stan
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 from amber.server.exchange import Answered, Asked, Failure
 from amber.server.front.endpoints.lanes import Done, Outcome, Ticket
-
-
-def cut(asked: Asked, begin: int, end: int) -> Asked:
-    """Return the rows [begin, end) of a request."""
-    size = len(asked.numbers) // asked.rows
-    numbers = memoryview(asked.numbers)[begin * size : end * size]
-    objects = [column[begin:end] for column in asked.objects]
-    return replace(asked, rows=end - begin, numbers=bytes(numbers), objects=objects)
+from amber.server.slices import cut, joined, placed
 
 
 class Sliced:
@@ -50,9 +41,7 @@ class Sliced:
     def _answered(self, part: Asked, outcome: Outcome) -> None:
         """Take what one slice got: ask for the next one, or answer."""
         if isinstance(outcome, Failure):
-            if outcome.row is not None:
-                outcome.row += self._begin
-            self._done(self._asked, outcome)
+            self._done(self._asked, placed(outcome, self._begin))
             return
         self._found.append(outcome)
         self._begin += part.rows
@@ -63,14 +52,3 @@ class Sliced:
             self.next()
         except Failure as failure:
             self._done(self._asked, failure)
-
-
-def joined(found: list[Answered]) -> list[bytes | memoryview | list[Any]]:
-    """Return the values of slices, one after the other, as those of one answer."""
-    values: list[bytes | memoryview | list[Any]] = []
-    for pieces in zip(*(each.values for each in found), strict=True):
-        if isinstance(pieces[0], list):
-            values.append([value for piece in pieces for value in piece])
-        else:
-            values.append(b"".join(piece for piece in pieces if not isinstance(piece, list)))
-    return values

@@ -16,9 +16,9 @@ import msgspec
 
 from amber.errors import shown
 from amber.server.exchange import Asked, Failure
-from amber.server.front.formats.answers import Answer
-from amber.server.front.formats.columns import Cells, Column, Convert
-from amber.server.front.formats.rows import gather
+from amber.server.formats.answers import Answer
+from amber.server.formats.columns import Cells, Column, Convert
+from amber.server.formats.rows import gather
 from amber.server.interface import Interface, Route
 
 ROUTES: Final[tuple[Route, ...]] = ("program", "original")

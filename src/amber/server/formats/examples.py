@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from amber.server.front.formats.columns import Column
-from amber.server.front.formats.plan import Plan, plan_of
+from amber.server.formats.columns import Column
+from amber.server.formats.plan import Plan, plan_of
 from amber.server.interface import Interface
 
 _DIGITS = 3

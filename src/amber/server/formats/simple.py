@@ -24,10 +24,10 @@ import msgspec
 
 from amber.errors import shown
 from amber.server.exchange import Asked, Failure
-from amber.server.front.formats import bodies
-from amber.server.front.formats.columns import Cells, came
-from amber.server.front.formats.plan import ROUTES, Plan, plan_of
-from amber.server.front.formats.simple_answer import columns_of, csv_rows, encode, form_of
+from amber.server.formats import bodies
+from amber.server.formats.columns import Cells, came
+from amber.server.formats.plan import ROUTES, Plan, plan_of
+from amber.server.formats.simple_answer import columns_of, csv_rows, encode, form_of
 from amber.server.interface import Interface, Route
 
 __all__ = ["WRAPPERS", "cells", "columns_of", "csv_rows", "decode", "encode", "form_of", "options"]

@@ -13,8 +13,8 @@ import msgspec
 
 from amber.errors import shown
 from amber.server.exchange import Failure
-from amber.server.front.formats.columns import Cells, Column, came
-from amber.server.front.formats.kinds import KINDS, Kind, unpacker
+from amber.server.formats.columns import Cells, Column, came
+from amber.server.formats.kinds import KINDS, Kind, unpacker
 from amber.server.interface import Input
 
 Parameters = dict[str, str | int | float | bool]

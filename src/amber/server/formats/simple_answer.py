@@ -19,8 +19,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from amber.server.exchange import Answered, Asked
-from amber.server.front.formats.answers import Answer
-from amber.server.front.formats.plan import Plan, plan_of
+from amber.server.formats.answers import Answer
+from amber.server.formats.plan import Plan, plan_of
 from amber.server.interface import Interface
 
 Headers = tuple[tuple[bytes, bytes], ...]
