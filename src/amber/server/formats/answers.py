@@ -49,6 +49,7 @@ class Answer:
         "_lone_head",
         "_lone_labels",
         "_lone_unpack",
+        "_own",
         "_raw_labels",
         "binary_head",
         "class_names",
@@ -84,6 +85,9 @@ class Answer:
         self.labels: list[list[Any]] = []
         if output.cell == "label":
             self.labels = [[self._label(each) for each in column] for column in output.classes]
+        # of labels that are their own indices: how many there are
+        plain = len(self.labels) == 1 and self.kind.size == 8 and self.kind.family == "integer"
+        self._own = len(self.labels[0]) if plain and self.labels[0] == [*range(len(self.labels[0]))] else 0
         self._json_labels = [dict(enumerate(map(_encode, column))) for column in self.labels]
         self._raw_labels = [dict(enumerate(self._raw(each) for each in column)) for column in self.labels]
         # one row, as most requests have: of a label the whole tensor by its cell, of numbers all but the values
@@ -134,6 +138,11 @@ class Answer:
         A missing object is empty, zero or not-a-number, and its bit is set in `amber.missing` (base64 of a bitmap,
         lowest bit first).
         """
+        if self._own and not isinstance(value, list):
+            cells = self._cells(value, rows)
+            if cells and not (min(cells) >= 0 and max(cells) < self._own):
+                raise _broken(self.name)
+            return Data(bytes(value), _NONE)
         if self.labels:
             return Data(self._join_labels(value, rows, self._raw_labels, b""), _NONE)
         if isinstance(value, list):

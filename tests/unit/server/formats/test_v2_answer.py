@@ -260,3 +260,12 @@ def test_metadata() -> None:
     assert told["inputs"][0]["parameters"]["amber.required"] is False
     assert told["properties"]["amber.manifest"] == "blake3:ab"
     assert told["properties"]["amber.methods.program"] == "predict"
+
+
+def test_labels_that_are_their_own_indices_are_still_checked() -> None:
+    model = served(score("INT64", "label", classes=[[0, 1, 2]]))
+    body, length = written(model, struct.pack("<3q", 2, 0, 1), rows=3, binary=True)
+    assert body[length:] == struct.pack("<3q", 2, 0, 1)
+    for wrong in ((0, 3, 1), (-1, 0, 0)):
+        with pytest.raises(Failure, match="score"):
+            written(model, struct.pack("<3q", *wrong), rows=3, binary=True)
