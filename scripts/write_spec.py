@@ -108,6 +108,7 @@ def policy_schema() -> dict[str, Any]:
             "allow": names,
             "verdict": {"enum": list(VERDICTS)},
             "signers": {"type": "array", "items": {"type": "string"}},
+            "sharing": {"enum": ["tolerant", "exact"]},
             "limits": {"type": "object", "additionalProperties": False, "properties": properties},
         },
     }

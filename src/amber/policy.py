@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from amber.errors import SourceError, UsageError
 from amber.limits import DEFAULT, Limits
@@ -26,6 +26,8 @@ class Policy:
         limits: Largest sizes.
         verdict: The worst verdict accepted (`equivalent`, say); None accepts all but `drifted` and `broken` at load.
         signers: Names of required signers. Until signing exists every artifact is then refused.
+        sharing: What the cases must have shown for requests of a server to share a run: `tolerant` (answers within
+            the tolerance, labels equal) or `exact` (equal bits).
 
     Raises:
         UsageError: A name, verdict or limit is not valid.
@@ -35,6 +37,7 @@ class Policy:
     limits: Limits = field(default=DEFAULT)
     verdict: Verdict | None = None
     signers: tuple[str, ...] = ()
+    sharing: Literal["tolerant", "exact"] = "tolerant"
 
     def __post_init__(self) -> None:
         for key in ("allow", "signers"):
@@ -52,6 +55,8 @@ class Policy:
                 )
         if self.verdict is not None and self.verdict not in VERDICTS:
             raise UsageError("policy-invalid", f"{self.verdict!r} is not a verdict", where="verdict")
+        if self.sharing not in ("tolerant", "exact"):
+            raise UsageError("policy-invalid", f"{self.sharing!r} is neither tolerant nor exact", where="sharing")
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Policy:
@@ -79,7 +84,7 @@ class Policy:
         Raises:
             UsageError: An unknown key or a value of the wrong type.
         """
-        unknown = set(data) - {"allow", "limits", "verdict", "signers"}
+        unknown = set(data) - {"allow", "limits", "verdict", "signers", "sharing"}
         if unknown:
             raise UsageError("policy-invalid", f"unknown keys: {', '.join(sorted(unknown))}", where=where)
         for key in ("allow", "signers"):
@@ -91,6 +96,7 @@ class Policy:
             limits=_limits(data.get("limits", {}), where),
             verdict=data.get("verdict"),
             signers=tuple(data.get("signers", ())),
+            sharing=data.get("sharing", "tolerant"),
         )
 
     def allowing(self, names: tuple[str, ...]) -> Policy:

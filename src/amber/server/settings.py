@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from amber.errors import SourceError, UsageError, shown
+from amber.policy import Policy
 from amber.server.settings_check import check_together
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -140,6 +141,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             values["spawn"] = True
         settings = cls(**values)
         check_together(settings)
+        if settings.policy is not None and Policy.from_file(settings.policy).sharing == "exact":
+            return msgspec.structs.replace(settings, exact=True)
         return settings
 
     @classmethod

@@ -159,3 +159,13 @@ def test_which_addresses_are_this_machine(host: str, loopback: bool) -> None:
 
 def test_options_are_spelled_as_on_the_command_line() -> None:
     assert (option_of("allowed_hosts"), option_of("grpc_port")) == ("--allowed-host", "--grpc-port")
+
+
+def test_a_policy_may_demand_that_no_bit_changes(model: str, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    for word, exact in (("tolerant", False), ("exact", True)):
+        policy.write_text(f'sharing = "{word}"\n')
+        assert Settings.from_sources({"models": (model,), "policy": str(policy)}).exact is exact
+    policy.write_text('sharing = "always"\n')
+    with pytest.raises(UsageError, match="neither tolerant nor exact"):
+        Settings.from_sources({"models": (model,), "policy": str(policy)})
