@@ -26,6 +26,7 @@ from amber.cli.main import main
 from tests.durable import faults
 from tests.durable.scenarios import ALL
 name, root, words = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started with it ignored
 if name.startswith("redact"):
     import amber.models.redact
 def interrupt(_name, real, _args):
