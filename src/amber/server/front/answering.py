@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from amber.server.exchange import Answered, Asked, Failure
 from amber.server.formats import simple, v2
-from amber.server.front.bulk import Body, Held, Upload
+from amber.server.front.endpoints.bulk import Body, Held, Upload
 from amber.server.front.endpoints.repository import Repository
 from amber.server.front.endpoints.versions import Version
 from amber.server.front.http.messages import Headers, Request

@@ -5,6 +5,7 @@ One batch is under way at a time. `lane` makes the ends; `shared` and `sockets` 
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from amber.server.wire.batch import Batch, Failed, Layout, Probed, Verdict
 Kind = Literal["shared", "socket"]
 
 
-class FrontLane:
+class FrontLane(abc.ABC):
     """The front's end of one worker's lane.
 
     Attributes:
@@ -42,15 +43,16 @@ class FrontLane:
         """Whether an answer is still to come."""
         return self._parts is not None
 
+    @abc.abstractmethod
     def fds(self) -> list[int]:
         """Return the descriptors for the worker, to be sent with `control.Serve`; close none of them."""
-        raise NotImplementedError
 
     @property
     def untouched(self) -> bool:
         """Whether the worker has surely not begun what it was sent last."""
         return False
 
+    @abc.abstractmethod
     def handed_over(self) -> None:
         """Give up the worker's end here, once it has been sent."""
 
@@ -101,20 +103,20 @@ class FrontLane:
             return [batch.lost() for _ in parts]
         return found
 
+    @abc.abstractmethod
     def close(self) -> None:
         """Give memory and descriptors back."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _ring(self) -> None:
         """Tell the worker that a batch is there."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _arrived(self) -> bool:
         """Whether a whole answer is there; sets `broken` where none can come."""
-        raise NotImplementedError
 
 
-class WorkerLane:
+class WorkerLane(abc.ABC):
     """The worker's end of a lane: waits for a batch, answers it."""
 
     def __init__(self, request: memoryview, answer: memoryview, layout: Layout) -> None:
@@ -151,12 +153,14 @@ class WorkerLane:
         )
         self._ring(size)
 
+    @abc.abstractmethod
     def close(self) -> None:
         """Give memory and descriptors back."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _waited(self) -> bool:
-        raise NotImplementedError
+        """Wait until a batch is there; False where none can come."""
 
+    @abc.abstractmethod
     def _ring(self, size: int) -> None:
-        raise NotImplementedError
+        """Tell the front that an answer of so many bytes is there."""

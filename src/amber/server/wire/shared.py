@@ -36,6 +36,9 @@ class SharedLane(FrontLane):
         """See `FrontLane`."""
         return not batch.begun(self._answer, self._sequence)
 
+    def handed_over(self) -> None:
+        """See `FrontLane`: memory and bells are the same for both ends."""
+
     def close(self) -> None:
         """See `FrontLane`."""
         if self._memory < 0:

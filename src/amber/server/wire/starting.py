@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import BinaryIO
 
+from amber.server.wire import memory
 from amber.server.wire.control import Control, Order, front_end
 
 MODULE = "amber.server.worker"
@@ -61,26 +62,12 @@ def sealed(source: BinaryIO, name: str = "amber-artifact") -> int:
     Raises:
         OSError: It cannot be read, or there is no memory for it.
     """
-    if not hasattr(os, "memfd_create"):
-        import tempfile
-
-        with tempfile.TemporaryFile() as copy:
-            _copy(source, copy.fileno())
-            return os.dup(copy.fileno())
-    import fcntl
-
-    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    descriptor = memory.fresh(name)
     try:
-        _copy(source, descriptor)
-        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+        while data := source.read(_CHUNK):
+            memory.write(descriptor, data)
+        memory.seal(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def _copy(source: BinaryIO, into: int) -> None:
-    while data := memoryview(source.read(_CHUNK)):
-        while data:
-            data = data[os.write(into, data) :]

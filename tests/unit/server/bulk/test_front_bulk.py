@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from amber.server.exchange import Failure
-from amber.server.front.bulk import Body, Bulk, Held, Upload
+from amber.server.front.endpoints.bulk import Body, Bulk, Held, Upload
 from amber.server.front.http.messages import Request, Stream
 from amber.server.wire import bulk
 from amber.server.wire.bulk import Begun, Cancel, Ended, Failed, Job, Piece

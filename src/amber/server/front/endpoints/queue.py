@@ -17,7 +17,7 @@ from amber.server.front.endpoints.fallback import Fallback
 from amber.server.front.endpoints.lanes import Clock, Done, Lane, Outcome, Ticket, Timer
 from amber.server.front.endpoints.rate import Rate
 from amber.server.front.endpoints.sliced import Sliced
-from amber.server.front.endpoints.waiting import Line, Lines, Waiting, late
+from amber.server.front.endpoints.waiting import Line, Lines, Waiting, late, poisoned
 from amber.server.interface import Interface, Route
 
 _LOG = logging.getLogger("amber.server")
@@ -247,7 +247,7 @@ class Queue:
             self.repeats += 1
             self._waiting.repeat(line, batch[0])
         else:
-            self._blame(line, batch, _poisoned)
+            self._blame(line, batch, poisoned)
         self._turn()
         self._tell_empty()
 
@@ -423,8 +423,3 @@ def _too_large(asked: Asked, rows: int) -> Failure:
 
 def _unsendable() -> Failure:
     return Failure(500, "request-unsendable", "the request could not be handed to a worker; the log says why")
-
-
-def _poisoned() -> Failure:
-    hint = "do not send the same rows again; tell who runs the server, the log names the request"
-    return Failure(500, "worker-died", "the process that ran this request ended without an answer", hint=hint)

@@ -14,9 +14,9 @@ from typing import Any, Literal
 from amber.errors import AmberError
 from amber.server.events import Noted
 from amber.server.exchange import Failure
-from amber.server.front.bulk import Bulk
 from amber.server.front.endpoints.backoff import Backoff
 from amber.server.front.endpoints.bounds import Bounds
+from amber.server.front.endpoints.bulk import Bulk
 from amber.server.front.endpoints.host import Host, Runner
 from amber.server.front.endpoints.lanes import Lane
 from amber.server.front.endpoints.process import LoadError

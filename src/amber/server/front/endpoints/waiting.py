@@ -177,3 +177,9 @@ def late() -> Failure:
     """Return what a request gets whose time is over."""
     hint = "ask again later, ask for fewer rows, or allow more time"
     return Failure(504, "deadline-exceeded", "the answer did not come within the time allowed", hint=hint)
+
+
+def poisoned() -> Failure:
+    """Return what the request gets that the process which ran it, and nothing else, did not survive."""
+    hint = "do not send the same rows again; tell who runs the server, the log names the request"
+    return Failure(500, "worker-died", "the process that ran this request ended without an answer", hint=hint)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import tempfile
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,9 @@ from dataclasses import dataclass
 import msgspec
 
 from amber.server.exchange import Failure
+from amber.server.front.endpoints.waiting import late, poisoned
 from amber.server.front.http.messages import Request, Stream
+from amber.server.wire import memory
 from amber.server.wire.bulk import Begun, Cancel, Ended, Failed, Job, Piece
 from amber.server.wire.control import Closed, Control
 
@@ -43,7 +44,7 @@ class Body:
     """
 
     def __init__(self, held: Held) -> None:
-        self.fd = _memory()
+        self.fd = memory.fresh("amber-body")
         self._held, self._size = held, 0
 
     def write(self, piece: bytes) -> None:
@@ -60,16 +61,11 @@ class Body:
             )  # fmt: skip
         held.now += len(piece)
         self._size += len(piece)
-        view = memoryview(piece)
-        while view:
-            view = view[os.write(self.fd, view) :]
+        memory.write(self.fd, piece)
 
     def seal(self) -> None:
         """What the bulk process maps can no longer shrink under it."""
-        if hasattr(os, "memfd_create"):
-            import fcntl
-
-            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+        memory.seal(self.fd)
 
     def close(self) -> None:
         """Give the memory back."""
@@ -162,7 +158,7 @@ class Bulk:
             self._control.send(waiting.job, [waiting.body.fd])
         except (Closed, OSError, Failure) as error:
             waiting.body.close()
-            self._broken(error if isinstance(error, Failure) else _died())
+            self._broken(error if isinstance(error, Failure) else poisoned())
             return
         waiting.body.close()
         deadline = waiting.request.deadline
@@ -176,7 +172,7 @@ class Bulk:
         try:
             frames = control.receive()
         except Closed:
-            self._broken(_died())
+            self._broken(poisoned())
             return
         for frame, _ in frames:
             self._take(frame)
@@ -231,8 +227,7 @@ class Bulk:
     def _late(self) -> None:
         """The time of the job is over: its process is ended by closing the connection."""
         self._timer = None
-        hint = "ask for fewer rows at once, or allow more time"
-        self._broken(Failure(504, "deadline-exceeded", "the answer did not come within the time allowed", hint=hint))
+        self._broken(late())
 
     def _broken(self, failure: Failure) -> None:
         """Give up the process; the next job gets a new one."""
@@ -301,15 +296,3 @@ class Upload:
         if self._body is not None:
             self._body.close()
             self._body = None
-
-
-def _memory() -> int:
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("amber-body", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
-
-
-def _died() -> Failure:
-    hint = "do not send the same rows again; tell who runs the server, the log names the request"
-    return Failure(500, "worker-died", "the process that ran this request ended without an answer", hint=hint)
