@@ -152,7 +152,7 @@ def _judge(outcome: Report, rules: Policy) -> None:
         damaged = outcome.reason.startswith("cases-")  # the file's fault, not the model's
         raise CaseError(
             outcome.reason if damaged else f"verdict-{outcome.verdict}",
-            "\n  - ".join(["the model does not answer as recorded", *lines_of(outcome.findings)[:10]]),
+            "; ".join(["the model does not answer as recorded", *lines_of(outcome.findings)[:10]]),
             where=outcome.name,
             hint="load with replay='never' to look at it, or use the recorded versions: "
             + ("; ".join(outcome.environment) or "environment unchanged"),

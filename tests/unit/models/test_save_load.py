@@ -245,6 +245,7 @@ def test_a_changed_parameter_is_drifted_and_explained(artifact: Path, tmp_path: 
     with pytest.raises(CaseError) as caught:
         amber.load(other, replay="always")
     assert caught.value.code == "verdict-drifted"
+    assert "\\n" not in caught.value.message  # a message is one line: its line ends are shown escaped
     assert amber.load(other) is not None  # the environment is the recorded one: not replayed
     with pytest.raises((CaseError, PolicyError)):
         amber.load(other, policy=amber.Policy(verdict="equivalent"))
