@@ -102,9 +102,12 @@ def _answered(
     from amber.models.rows.inputs import open_reader
     from amber.server.calling import files, run
 
-    described = client.described(model, version=version)
+    # a file is looked at before the server is asked; a pipe may take long until it says something
+    described = client.described(model, version=version) if input == "-" else None
     source: Any = sys.stdin.buffer if input == "-" else input
     with open_reader(source, rows=min(rows, 1024), header=reading["header"]) as (reader, where):
+        if described is None:
+            described = client.described(model, version=version)
         parts = files.parts(reader, where, described, rows=rows, missing=frozenset(reading["missing"]))
 
         def ask(part: files.Part) -> dict[str, Any]:

@@ -45,6 +45,10 @@ from amber.errors import UsageError
 @click.option("--tls-key", metavar="FILE", help="Its private key, PEM.")
 @click.option("--memory", metavar="SIZE", help="All models together take at most this (8GiB).")
 @click.option("--reload", is_flag=True, default=None, help="A changed file is verified and takes over.")
+@click.option(
+    "--allow-interface-change", is_flag=True, default=None,
+    help="A changed file takes over even where columns or outputs that callers use are gone or others.",
+)  # fmt: skip
 @click.option("--folder", metavar="DIR", help="The admin endpoint may load models from here.")
 @click.option(
     "--route", type=click.Choice(("program", "original", "auto")),

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from amber.errors import SourceError, shown
+from amber.errors import shown
 from amber.programs import plan as plans
 from amber.programs.plan import FLOAT32_OVERFLOW, Codes, Plan, Rule
-from amber.programs.requests import Rows, floats, label, refusal
+from amber.programs.requests import Rows, RowsError, floats, label, refusal
 
 # Numbers whose squares sum up to less are finite and fit float32; the sum may overflow or be NaN.
 _SMALL = 1e38
@@ -127,7 +127,7 @@ class Feeder:
 
         return one
 
-    def blamed(self, row: int, feeds: Feeds, start: int = 0) -> SourceError:
+    def blamed(self, row: int, feeds: Feeds, start: int = 0) -> RowsError:
         """Return the error for a row that an inner step refuses, with the first column that is not finite if any is.
 
         `start`: row of the request with which these inputs begin.
@@ -137,14 +137,15 @@ class Feeder:
             if len(odd):
                 value = float(feeds["numbers"][row, odd[0]])
                 where = label(self.plan.request, self.columns[odd[0]])
-                return refusal(f"row {row + start}, {where}: {value}; the model refuses it")
+                return refusal(f"row {row + start}, {where}: {value}; the model refuses it", expected=_FINITE)
         data = next((name for name in feeds if name.endswith(".data")), None)
         if data is not None:
             stem = data.removesuffix(".data")
             odd = np.flatnonzero((feeds[f"{stem}.row"] == row) & ~np.isfinite(feeds[data]))
             if len(odd):
                 where = f"column {int(feeds[f'{stem}.column'][odd[0]])}"
-                return refusal(f"row {row + start}, {where}: {float(feeds[data][odd[0]])}; the model refuses it")
+                value = float(feeds[data][odd[0]])
+                return refusal(f"row {row + start}, {where}: {value}; the model refuses it", expected=_FINITE)
         return refusal(f"row {row + start}: a step of the model refuses what comes out of the steps before it")
 
     def feed(self, rows: Rows) -> Feeds:
@@ -233,15 +234,18 @@ def _places(rule: Rule, place: dict[int, int]) -> list[int]:
     return [place[column] for column in rule.columns if column in place] if rule.columns else sorted(place.values())
 
 
-def broken(rule: Rule, code: str, row: int, where: str, value: float | None = None) -> SourceError:
+def broken(rule: Rule, code: str, row: int, where: str, value: float | None = None) -> RowsError:
     """Return the error for a value that breaks a rule; no value of the request is in it but NaN and infinity."""
     said = "" if value is None or math.isfinite(value) else f" ({value})"
+    message, hint = f"row {row}, {where}: {_WORDS[rule.rule]}{said}", ""
     if code == "outside-domain":
-        return SourceError(
-            code, f"row {row}, {where}: {_WORDS[rule.rule]}{said}, and the program is not certified for that",
-            where="input", hint="ask the original model, or keep such rows out",
-        )  # fmt: skip
-    return SourceError(code, f"row {row}, {where}: {_WORDS[rule.rule]}{said}; the model refuses it", where="input")
+        hint = "ask the original model, or keep such rows out"
+        message += ", and the program is not certified for that"
+    else:
+        message += "; the model refuses it"
+    error = RowsError(code, message, where="input", hint=hint)
+    error.expected = _EXPECTED[rule.rule].format(low=rule.low, high=rule.high, most=f"{float(rule.high or 'inf'):g}")
+    return error
 
 
 _WORDS: dict[str, str] = {
@@ -254,6 +258,18 @@ _WORDS: dict[str, str] = {
     "categories-known": "a category the model does not know",
     "ascii": "not ASCII",
     "max-length": "too long",
+}
+_FINITE = "a finite number"
+_EXPECTED: dict[str, str] = {
+    "finite": _FINITE,
+    "no-infinity": "a number that is not infinite",
+    "not-missing": "a value that is not missing",
+    "float32": "a number in the range of float32, up to 3.4e38",
+    "not-negative": "a number from 0 on",
+    "range": "a number from {low} to {high}",
+    "categories-known": "a category that the model knows",
+    "ascii": "ASCII text",
+    "max-length": "a text of at most {most} characters",
 }
 _NUMERIC: dict[str, Callable[[Any, Rule], Any]] = {
     "finite": lambda values, rule: ~np.isfinite(values),
@@ -286,19 +302,20 @@ class Lookup:
         dtype = getattr(values, "dtype", None)
         known = self.known if hasattr(values, "iloc") else self.plain
         if self.texts and isinstance(dtype, np.dtype) and dtype.kind in "biufcmMS":
-            raise refusal(f"{self.where}: {dtype} where the model takes texts")
+            raise refusal(f"{self.where}: {dtype} where the model takes texts", expected="a text")
         values = values.tolist() if hasattr(values, "tolist") else list(values)
         get = known.get
         try:
             codes = [get(value, plans.UNSEEN) for value in values]
         except TypeError as error:
-            raise refusal(f"{self.where}: a value that is no category") from error
+            raise refusal(f"{self.where}: a value that is no category", expected="a text or a number") from error
         if plans.UNSEEN in codes:
             codes = [code if code != plans.UNSEEN else _other(value) for code, value in zip(codes, values, strict=True)]
         if self.refused and not self.refused.isdisjoint(codes):
             row = next(row for row, code in enumerate(codes) if code in self.refused)
             said = f"the category {shown(values[row])!r}" if codes[row] == plans.UNSEEN else "the value"
-            raise refusal(f"row {row}, {self.where}: the model refuses {said}" + _state(codes[row]))
+            wanted = _EXPECTED["categories-known" if codes[row] == plans.UNSEEN else "not-missing"]
+            raise refusal(f"row {row}, {self.where}: the model refuses {said}" + _state(codes[row]), expected=wanted)
         for rule in self.closed:
             outside = (plans.UNSEEN,) if rule.rule == "categories-known" else (plans.NAN, plans.NONE, plans.NA)
             row = next((row for row, code in enumerate(codes) if code in outside), -1)

@@ -42,9 +42,17 @@ class Rows:
 NO_TABLE = "no rows: the model refuses an empty table"
 
 
-def refusal(message: str, hint: str = "") -> SourceError:
+class RowsError(SourceError):
+    """Rows that are refused. `expected`: what would have been right, in words; empty where that is the whole model."""
+
+    expected = ""
+
+
+def refusal(message: str, hint: str = "", expected: str = "") -> RowsError:
     """Return the error for rows that the original refuses."""
-    return SourceError("input-refused", message, where="input", hint=hint)
+    error = RowsError("input-refused", message, where="input", hint=hint)
+    error.expected = expected
+    return error
 
 
 def label(request: Request, column: int) -> str:
@@ -268,16 +276,16 @@ def floats(values: Any, where: str, *, objects: bool = True, texts: bool = True)
     if values.dtype == np.float64:
         return values
     if values.dtype.kind not in "fiubO":
-        raise refusal(f"{where}: {values.dtype} where the model takes numbers")
+        raise refusal(f"{where}: {values.dtype} where the model takes numbers", expected="a number")
     if values.dtype == object and not objects and not listed:
-        raise refusal(f"{where}: objects where the model takes numbers")
+        raise refusal(f"{where}: objects where the model takes numbers", expected="a number")
     if values.dtype == object and not texts and any(isinstance(each, str | bytes) for each in values.flat):
-        raise refusal(f"{where}: a text among numbers")
+        raise refusal(f"{where}: a text among numbers", expected="a number")
     try:
         with np.errstate(over="ignore"):
             return values.astype(np.float64)
     except Exception as error:  # whatever an object's own __float__ raises
-        raise refusal(f"{where}{_place(values)}: a value that is no number") from error
+        raise refusal(f"{where}{_place(values)}: a value that is no number", expected="a number") from error
 
 
 def _place(values: Any) -> str:

@@ -25,7 +25,7 @@ class Asked(msgspec.Struct, gc=False):
     """
 
     rows: int
-    numbers: bytes | bytearray
+    numbers: bytes | bytearray | memoryview
     objects: Sequence[list[Any]] = ()
     outputs: tuple[int, ...] = ()
     route: Route | None = None

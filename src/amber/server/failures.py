@@ -76,6 +76,7 @@ ROWS: Final[Table] = {
 
 LIMITS: Final[Table] = {
     "answer-too-large": (413, "the answer to these rows is too large for one run"),
+    "answer-timeout": (408, "the answer was read too slowly; the last line of what came of it"),
     "bulk-memory-full": (429, "large bodies hold as much memory as they may"),
     "bulk-queue-full": (429, "too many large bodies wait already"),
     "connections-full": (503, "the server has as many connections as it takes"),
@@ -109,7 +110,8 @@ ACCIDENTS: Final[Table] = {
 }
 
 LOADS: Final[Table] = {
-    "lane-impossible": (503, "no memory or socket for a worker is to be had"),
+    "interface-incompatible": (503, "a changed file takes or gives something else than what callers of the model use"),
+    "lane-impossible": (503, "no memory or socket for a worker, or a process for large bodies, is to be had"),
     "load-failed": (503, "the process that loads the model ended without a word"),
     "load-stopped": (503, "the model was unloaded before it was ready"),
     "load-timeout": (503, "verifying and building took too long"),

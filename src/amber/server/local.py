@@ -193,7 +193,8 @@ class _Failed(msgspec.Struct):
 
 def _refusal(event: events.Refused) -> AmberError:
     """Return a refused model as the error that `amber.load` would raise."""
-    kind = PolicyError if event.code.startswith("policy") else CaseError if event.verdict == "drifted" else BuildError
+    refused = event.code.startswith("policy") or event.code == "verdict-too-low"
+    kind = PolicyError if refused else CaseError if event.verdict == "drifted" else BuildError
     return kind(event.code, event.reason, where=event.path, hint=event.hint)
 
 

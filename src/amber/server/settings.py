@@ -50,6 +50,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     version: str | None = None
     route: ModelRoute = "auto"
     sharing: Sharing | None = None
+    expect: str | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -78,6 +79,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Annotated[Size, Meta(description="bytes all models may take; a swap that does not fit is refused")] | None
     ) = None
     reload: Annotated[bool, Meta(description="true: a changed file is verified and takes over")] = False
+    allow_interface_change: Annotated[
+        bool, Meta(description="true: a changed file takes over even where its callers would have to ask otherwise")
+    ] = False
     folder: Annotated[str, Meta(description="the admin endpoint loads from this folder alone")] | None = None
     body_inline: Annotated[Size, Meta(description="bytes of a body that the front itself decodes at most")] = 256 * KIB
     body_limit: Annotated[Size, Meta(description="bytes of a JSON or binary body at most")] = 64 * MIB
@@ -88,6 +92,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     body_seconds: Annotated[Positive, Meta(description="seconds without a byte of a body that is not complete")] = 30.0
     keepalive_seconds: Annotated[Positive, Meta(description="seconds an idle connection stays open")] = 75.0
     request_seconds: Annotated[Positive, Meta(description="seconds a request may take; the client may ask less")] = 30.0
+    bulk_seconds: Annotated[
+        Positive, Meta(description="seconds that the answer to a large body or table may go without getting on")
+    ] = 60.0
     connections: Annotated[Count, Meta(description="connections at once")] = 4096
     queue_rows: Annotated[Count, Meta(description="rows that wait for one version at most")] = 16384
     queue_requests: Annotated[Count, Meta(description="requests that wait for one version at most")] = 4096

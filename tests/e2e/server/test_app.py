@@ -28,6 +28,7 @@ pytest.importorskip("httptools")
 import amber
 from amber.server.front.keys import add
 from tests.e2e.server.conftest import FRAME, RNG, ROWS, TABLE
+from tests.unit.signing import TOML
 
 
 def ask(server: Any, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any, Any]:
@@ -234,6 +235,7 @@ def _load_by_name(server: Any, folder: Path, given: dict[str, str]) -> None:
 
 
 def test_metrics_and_pages(server: Any) -> None:
+    posted(server, "/v1/models/churn:predict", rows(FRAME[:2]))
     status, headers, body = ask(server, "GET", "/metrics")
     assert (status, headers["content-type"].partition(";")[0]) == (200, "text/plain")
     assert re.search(rb'^amber_requests_total\{model="churn",status="200",version="1.2.0"\} \d', body, re.MULTILINE)
@@ -286,7 +288,7 @@ def process(folder: Path, tmp_path: Path) -> Iterator[Any]:
 
 def test_what_is_refused_is_known_by_its_own_name(folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "line.amber", tmp_path / "other.amber")
-    (tmp_path / "policy.toml").write_text('signers = ["nobody"]\n')
+    (tmp_path / "policy.toml").write_text(TOML)
     given = ("--policy", str(tmp_path / "policy.toml"))
     with started(tmp_path / "other.amber", tmp_path / "log", *given) as (_, address, said):
         assert [each["name"] for each in said if each["event"] == "refused"] == ["line"]

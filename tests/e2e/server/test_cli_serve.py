@@ -27,6 +27,7 @@ from amber.errors import SourceError
 from amber.server.calling.errors import CallError
 from amber.server.front import keys
 from tests.e2e.server.small_models import churn, line, people
+from tests.unit.signing import TOML
 
 AMBER = [sys.executable, "-m", "amber.cli.main"]
 
@@ -157,7 +158,7 @@ def test_check_is_the_verdict(tmp_path: Path) -> None:
     assert good.returncode == 0, good.stderr
     assert "churn 1.4.0  program" in good.stdout
     assert "line 1.0.0  program" in good.stdout
-    (tmp_path / "policy.toml").write_text('signers = ["somebody"]\n')
+    (tmp_path / "policy.toml").write_text(TOML)
     bad = run("serve", str(line()), "--port", "0", "--check", "--json", "--policy", "policy.toml", cwd=tmp_path)
     assert bad.returncode == 2
     refused = [each for each in map(json.loads, bad.stdout.splitlines()) if each["event"] == "refused"]

@@ -24,6 +24,7 @@ import amber
 from amber.server.calling.errors import CallError
 from amber.server.local import Server
 from tests.e2e.server.small_models import churn, line, people
+from tests.unit.policy.material import pem
 
 FRAME = people(40, seed=5)
 
@@ -207,10 +208,11 @@ def test_a_file_that_is_not_what_was_written_is_not_served(tmp_path: Path) -> No
 
 def test_what_the_policy_demands_is_demanded(tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
-    policy.write_text('signers = ["somebody"]\n')
+    rule = '[[rule]]\nnames = ["*"]\nrequire = [{from = ["somebody"]}]\n'
+    policy.write_text(f'[signers.somebody]\nkeys = ["""\n{pem(1)}"""]\n{rule}')
     with pytest.raises(amber.AmberError) as error:
         amber.serve(line(), policy=str(policy))
-    assert error.value.code in ("signers-unsupported", "policy-refused")
+    assert error.value.code in ("signature-missing", "policy-refused")
 
 
 def test_settings_and_files_that_cannot_be(tmp_path: Path, server: Server) -> None:

@@ -110,6 +110,17 @@ def test_a_wrong_row_is_named(client: Any) -> None:
         client.infer("churn", columns)
 
 
+def test_a_refusal_of_the_model_says_row_column_and_what_was_expected(server: Server) -> None:
+    tensor = triton.InferInput("X", [3, 3], "FP64")
+    tensor.set_data_from_numpy(np.array([[0.0, 0.0, 0.0], [0.0, np.inf, 0.0], [0.0, 0.0, 0.0]]))
+    with triton.InferenceServerClient(server.grpc) as client, pytest.raises(triton.InferenceServerException) as error:
+        client.infer("line", [tensor])
+    refused: Any = error.value.__context__  # gRPC's own, which this client turns into its error
+    said = dict(refused.trailing_metadata())
+    assert (said["amber-code"], said["amber-row"], said["amber-column"]) == ("input-refused", "1", "1")
+    assert said["amber-expected"] == "a finite number"
+
+
 def test_a_killed_process_is_started_anew_and_that_is_said(server: Server) -> None:
     def process() -> int:
         children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
@@ -149,6 +160,46 @@ def test_keys_and_tls(tmp_path: Path) -> None:
                 with pytest.raises(triton.InferenceServerException) as error:
                     client.infer("churn", tensors(FRAME), headers=headers)
                 assert error.value.status() == f"StatusCode.{status}"
+
+
+def test_the_repository_is_the_admins(tmp_path: Path) -> None:
+    folder, path = tmp_path / "folder", str(tmp_path / "keys.toml")
+    folder.mkdir()
+    shutil.copy(line(), folder / "line.amber")
+    asker, admin = keys.add(path, "asker"), keys.add(path, "admin", ["read", "predict", "admin"])
+    asking, ruling = ({"authorization": f"Bearer {token}"} for token in (asker, admin))
+    tensor = triton.InferInput("X", [1, 3], "FP64")
+    tensor.set_data_from_numpy(np.zeros((1, 3)))
+
+    def states() -> dict[str, str]:
+        found = client.get_model_repository_index(headers=ruling).models
+        return {each.name: each.state for each in found}
+
+    with (
+        amber.serve(churn(), grpc_port=0, api_keys=path, folder=str(folder)) as server,
+        triton.InferenceServerClient(server.grpc) as client,
+    ):
+        assert states() == {"churn": "READY", "line": "UNAVAILABLE"}
+        client.load_model("line", headers=ruling)
+        assert states() == {"churn": "READY", "line": "READY"}
+        assert client.is_model_ready("line", headers=asking)
+        assert client.infer("line", [tensor], headers=asking).as_numpy("predict").shape == (1,)
+        client.unload_model("line", headers=ruling)
+        assert states() == {"churn": "READY", "line": "UNAVAILABLE"}
+        for ask, status in (
+            (lambda: client.infer("line", [tensor], headers=asking), "UNAVAILABLE"),
+            (lambda: client.load_model("line", headers=asking), "PERMISSION_DENIED"),
+            (lambda: client.unload_model("churn", headers=asking), "PERMISSION_DENIED"),
+            (lambda: client.get_model_repository_index(headers=asking), "PERMISSION_DENIED"),
+            (lambda: client.load_model("line"), "UNAUTHENTICATED"),
+            (lambda: client.load_model("../line", headers=ruling), "INVALID_ARGUMENT"),
+            (lambda: client.load_model("nobody", headers=ruling), "NOT_FOUND"),
+            (lambda: client.load_model("line", headers=ruling, config="{}"), "INVALID_ARGUMENT"),
+        ):
+            with pytest.raises(triton.InferenceServerException) as error:
+                ask()
+            assert error.value.status() == f"StatusCode.{status}"
+        assert client.is_model_ready("churn", headers=asking)
 
 
 def test_a_port_that_is_taken_is_said(server: Server) -> None:

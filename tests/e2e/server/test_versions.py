@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import amber
 from amber.server.exchange import Answered, Failure
 from tests.e2e.server.served_versions import Server, play, value_of, write_lines
 
@@ -127,3 +128,27 @@ def test_a_swap_that_does_not_fit_the_memory_is_refused(artifacts: Path, tmp_pat
 
     # one model is expected to take 96 MiB and takes less: there is room for it, and none for another beside it
     play(artifacts, tmp_path, scene, memory=110 << 20)
+
+
+def test_a_changed_file_with_other_columns_is_refused_until_somebody_asks_for_it(
+    artifacts: Path, tmp_path: Path
+) -> None:
+    import numpy as np
+    from sklearn.linear_model import LinearRegression
+
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    wide = tmp_path / "wide.amber"
+    amber.save(LinearRegression().fit(X, X[:, 0]), wide, sample=X, name="line", version="3.0.0", freeze=True)
+
+    async def scene(server: Server) -> None:
+        old = server.version
+        server.replace(wide)
+        await server.until(lambda: "interface-incompatible" in [getattr(each, "code", "") for each in server.events])
+        assert server.version is old
+        assert round(await server.slope(), 6) == 1.0
+        (said,) = (each.reason for each in server.events if getattr(each, "code", "") == "interface-incompatible")
+        assert "has 2 values a row now, it had 1" in said
+        await server.repository.load("line")
+        assert server.version.number == "3.0.0"
+
+    play(artifacts, tmp_path, scene, reload=True)

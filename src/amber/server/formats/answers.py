@@ -17,6 +17,7 @@ from amber.server.interface import Output
 
 _encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 _CELLS: Final = {"float": "d", "integer": "q", "label": "q"}
+_BYTES: Final = bytes(range(256))
 _LENGTH: Final = struct.Struct("<I")
 
 Value = bytes | bytearray | memoryview | list[Any]
@@ -139,10 +140,11 @@ class Answer:
         lowest bit first).
         """
         if self._own and not isinstance(value, list):
-            cells = self._cells(value, rows)
-            if cells and not (min(cells) >= 0 and max(cells) < self._own):
+            data = bytes(value)
+            self._check(len(data), 8 * rows * self.width)
+            if not _below(data, self._own):
                 raise _broken(self.name)
-            return Data(bytes(value), _NONE)
+            return Data(data, _NONE)
         if self.labels:
             return Data(self._join_labels(value, rows, self._raw_labels, b""), _NONE)
         if isinstance(value, list):
@@ -237,6 +239,15 @@ class Answer:
             return Data(packer(self.kind.char, len(filled))(*filled), marked)
         except (struct.error, OverflowError) as error:
             raise _broken(self.name) from error
+
+
+def _below(cells: bytes, count: int) -> bool:
+    """Whether every 8-byte cell is an index below `count`."""
+    if count <= len(_BYTES):  # without an object for each cell
+        lowest, whole = cells[::8], bytearray(len(cells))
+        whole[::8] = lowest
+        return whole == cells and not lowest.translate(None, _BYTES[:count])
+    return max(memoryview(cells).cast("Q"), default=0) < count  # a negative one is huge
 
 
 def _text(value: Any) -> bytes:

@@ -54,6 +54,7 @@ class Column:
         "input",
         "is_date",
         "is_record",
+        "is_scalar",
         "is_zoned",
         "kind",
         "missing",
@@ -73,6 +74,7 @@ class Column:
         self.is_record = form == "records"
         self.is_date = self.kind.family == "text" and described.dtype.startswith(("datetime64", "date"))
         self.is_zoned = self.is_date and "," in described.dtype
+        self.is_scalar = self.kind.family == "text" and not self.is_date and _takes_scalars(described)
         self.convert, self.wants = self._ways()
         self.by_type = self.convert in (self._texts, self._booleans)
 
@@ -127,9 +129,8 @@ class Column:
             sample = "2024-05-17T08:30:00" + ("+00:00" if self.is_zoned else "")
             offset = "with" if self.is_zoned else "without"
             return self._dates, self._or_null(f"a date, ISO 8601, {offset} an offset, such as {sample} (BYTES)")
-        scalars = _takes_scalars(self.input)
-        wants = "text, a number, true or false (BYTES)" if scalars else "text (BYTES)"
-        return (self._scalars if scalars else self._texts), self._or_null(wants)
+        wants = "text, a number, true or false (BYTES)" if self.is_scalar else "text (BYTES)"
+        return (self._scalars if self.is_scalar else self._texts), self._or_null(wants)
 
     def _or_null(self, wants: str) -> str:
         return f"{wants} or null" if self.missing else wants

@@ -29,7 +29,7 @@ _plans: dict[int, Plan] = {}
 
 
 class Plan:
-    """One interface, prepared. Nothing in it changes.
+    """One interface, prepared. Nothing in it changes but what is remembered.
 
     Attributes:
         interface: Of which it is made.
@@ -37,6 +37,8 @@ class Plan:
         answers: Outputs, in order; `places` of each name or method, `default` of a request that names none.
         lone: The fast lane of one row. `plain`: whether there is one input, of FP64 (the other fast lane).
         heads: For each route the start of an answer: the model, the route and its verdict.
+        known: What the JSON before binary tensors said, by its bytes (`v2_request`). `written`: JSON before the binary
+            tensors of answers, by what it tells (`v2_answer`).
     """
 
     __slots__ = (
@@ -46,10 +48,12 @@ class Plan:
         "default",
         "heads",
         "interface",
+        "known",
         "lone",
         "names",
         "places",
         "plain",
+        "written",
     )
 
     def __init__(self, interface: Interface) -> None:
@@ -62,6 +66,8 @@ class Plan:
         self.places = _places(interface, self.answers)
         self.lone = Lone(self.columns)
         self.plain = [(each.datatype, each.cell) for each in self.columns] == [("FP64", "float")]
+        self.known: dict[bytes, Any] = {}
+        self.written: dict[Any, bytes] = {}
         self.heads = {route: _head(interface, route or interface.route) for route in (None, *ROUTES)}
 
     def asked(self, rows: int, taken: Sequence[Cells], *, outputs: tuple[int, ...] = (), **more: Any) -> Asked:

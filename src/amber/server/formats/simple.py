@@ -35,6 +35,7 @@ __all__ = ["WRAPPERS", "cells", "columns_of", "csv_rows", "decode", "encode", "f
 WRAPPERS: Final = ("instances", "rows", "inputs")
 _OPTIONS: Final = frozenset({"outputs", "route", "id"})
 _MEDIA: Final = frozenset({"application/json", "text/json", "application/x-www-form-urlencoded", ""})
+_JSON: Final = frozenset({b"application/json", b""})  # as most clients write it
 _ID_CHARS: Final = 200
 _DICT: Final = frozenset({dict})
 _LIST: Final = frozenset({list})
@@ -65,8 +66,8 @@ def decode(
     Raises:
         Failure: 400, 415 or 422.
     """
-    media = (content_type.decode("latin-1") if isinstance(content_type, bytes) else content_type).partition(";")[0]
-    if media.strip().lower() not in _MEDIA:
+    if content_type not in _JSON and media_type(content_type) not in _MEDIA:
+        media = media_type(content_type)
         hint = "application/json, text/csv, application/vnd.apache.arrow.stream or application/vnd.apache.parquet"
         raise Failure(415, "media-type", f"the media type {shown(media, 60)!r} is not read here", hint=hint)
     plan = plan_of(interface)
@@ -78,6 +79,12 @@ def decode(
     bodies.check_keys(body, _keys(value, found.rows))
     asked.outputs, asked.route, asked.id = found.outputs or plan.default, found.route, found.id
     return asked
+
+
+def media_type(content_type: bytes | str) -> str:
+    """Return the media type of a Content-Type, without parameters, in lower case."""
+    text = content_type.decode("latin-1") if isinstance(content_type, bytes) else content_type
+    return text.partition(";")[0].strip().lower()
 
 
 def options(interface: Interface, query: Mapping[str, list[str]]) -> tuple[tuple[int, ...], Route | None]:

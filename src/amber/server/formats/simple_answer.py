@@ -78,7 +78,7 @@ def encode(
         Failure: 500 `worker-answer`: what the worker wrote has not the lengths and labels of the interface.
     """
     plan = plan_of(interface)
-    headers = _headers(interface, asked)
+    headers = headers_of(interface, asked)
     if form_of(accept) == "csv":
         return csv_rows(interface, asked, answered), CSV, headers
     found: dict[str, Any] = {"model_name": interface.name, "model_version": interface.version}
@@ -87,7 +87,7 @@ def encode(
     methods: dict[str, list[tuple[Answer, Any]]] = {}
     for place, value in zip(asked.outputs, answered.values, strict=True):
         answer = plan.answers[place]
-        methods.setdefault(answer.output.method, []).append((answer, _rows(answer, value, answered.rows)))
+        methods.setdefault(answer.output.method, []).append((answer, rows_of(answer, value, answered.rows)))
     for method, outputs in methods.items():
         several = len(outputs) > 1 or splits(plan, method)
         rows = {answer.output.name: rows for answer, rows in outputs} if several else outputs[0][1]
@@ -105,7 +105,8 @@ def key_of(method: str) -> str:
     return _KEYS.get(method, method)
 
 
-def _headers(interface: Interface, asked: Asked) -> Headers:
+def headers_of(interface: Interface, asked: Asked) -> Headers:
+    """Return the headers that name the form of the model that is asked, and its verdict."""
     route = asked.route or interface.route
     verdict = interface.verdicts.get(route)
     named = ((b"amber-route", route.encode()),)
@@ -117,8 +118,12 @@ def splits(plan: Plan, method: str) -> bool:
     return sum(each.method == method for each in plan.interface.outputs) > 1
 
 
-def _rows(answer: Answer, value: Any, rows: int) -> list[Any]:
-    """Values of an output, row by row."""
+def rows_of(answer: Answer, value: Any, rows: int) -> list[Any]:
+    """Return the values of an output, row by row.
+
+    Raises:
+        Failure: 500 `worker-answer`.
+    """
     flat = answer.values(value, rows)
     if not answer.output.shape:
         return flat

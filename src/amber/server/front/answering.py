@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import Literal
 from urllib.parse import parse_qs
 
+import msgspec
+
 from amber.server.exchange import Answered, Asked, Failure
 from amber.server.formats import simple, v2
-from amber.server.front.endpoints.bulk import Body, Held, Upload
+from amber.server.front.endpoints.bodies import Body, Held, Upload
 from amber.server.front.endpoints.repository import Repository
 from amber.server.front.endpoints.versions import Version
 from amber.server.front.http.messages import Headers, Request
@@ -52,8 +54,9 @@ class Answering:
         try:
             if not request.body:
                 raise Failure(400, "body-malformed", "the body is empty")
-            content_type = request.headers.get(b"content-type", b"application/json").decode("latin-1")
-            asked = simple.decode(version.interface, request.body, content_type, query=parse_qs(request.query))
+            content_type = request.headers.get(b"content-type", b"")
+            query = parse_qs(request.query) if request.query else None
+            asked = simple.decode(version.interface, request.body, content_type, query=query)
             _Flight(request, version, _simply).go(asked)
         except Failure as failure:
             request.fail(failure)
@@ -78,7 +81,7 @@ class Answering:
                 return
             length = headers.get(_LENGTH)
             job = Job(
-                id=0, form=form, content_type=headers.get(b"content-type", b"").decode("latin-1"),
+                form=form, content_type=headers.get(b"content-type", b"").decode("latin-1"),
                 accept=headers.get(b"accept", b"").decode("latin-1"), query=request.query,
                 header_length=None if length is None else header_length(length),
                 fallback=self._settings.route_fallback, sharing=version.queue.bounds.sharing,
@@ -101,19 +104,18 @@ class Answering:
         return found
 
 
-class _Flight:
-    """One request while a worker computes."""
+class _Flight(msgspec.Struct, eq=False):
+    """One request while a worker computes; made and dropped for each, so that it holds nothing that holds it."""
 
-    __slots__ = ("request", "ticket", "version", "write")
-
-    def __init__(self, request: Request, version: Version, write: Write) -> None:
-        self.request, self.version, self.write = request, version, write
+    request: Request
+    version: Version
+    write: Write
 
     def go(self, asked: Asked) -> None:
         """Queue it; a client that goes away takes it out again."""
-        self.request.rows = asked.rows
-        self.ticket = self.version.queue.submit(asked, self.done, self.request.deadline)
-        self.request.on_gone = self.ticket.cancel
+        request = self.request
+        request.rows = asked.rows
+        request.on_gone = self.version.queue.submit(asked, self.done, request.deadline).cancel
 
     def done(self, asked: Asked, outcome: Answered | Failure) -> None:
         """Answer."""
@@ -134,7 +136,7 @@ def _written(request: Request, version: Version, asked: Asked, answered: Answere
 
 
 def _simply(request: Request, version: Version, asked: Asked, answered: Answered) -> Written:
-    accept = request.headers.get(b"accept", b"application/json").decode("latin-1")
+    accept = request.headers.get(b"accept", b"")
     return simple.encode(version.interface, asked, answered, accept)
 
 

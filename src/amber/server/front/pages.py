@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from amber import __version__
 from amber.server.exchange import Failure
 from amber.server.formats import docs, openapi, v2
-from amber.server.front.endpoints.metrics import Metrics
 from amber.server.front.endpoints.repository import Repository
 from amber.server.front.endpoints.versions import Version
 from amber.server.front.http.messages import Request
 from amber.server.settings import Settings
+
+if TYPE_CHECKING:
+    from amber.server.front.endpoints.metrics import Metrics
 
 _EXTENSIONS = ["binary_tensor_data", "model_repository", "model_repository_extension"]
 _encode = msgspec.json.Encoder().encode
@@ -30,7 +33,13 @@ class Pages:
 
     def __init__(self, repository: Repository, settings: Settings) -> None:
         self._repository, self._settings = repository, settings
-        self._metrics = Metrics(repository)
+
+    @cached_property
+    def _metrics(self) -> Metrics:
+        """Made when it is first asked for: its library takes longer to import than the server itself."""
+        from amber.server.front.endpoints.metrics import Metrics
+
+        return Metrics(self._repository)
 
     def live(self, request: Request) -> None:
         """`GET /v2/health/live`: the process answers."""

@@ -196,6 +196,7 @@ def _good(answer: Answer) -> Answer:
         row=head.get("row"),
         column=head.get("column"),
         hint=str(head.get("hint", "")),
+        expected=str(head.get("expected", "")),
     )
 
 
@@ -205,10 +206,11 @@ def _details(failure: Failure) -> str:
 
 
 def _trailing(failure: Failure) -> tuple[tuple[str, str], ...]:
-    """Return what a program reads of a refusal: its code, row and column."""
+    """Return what a program reads of a refusal: its code, row and column, and what was expected."""
     found = [("amber-code", failure.code)]
     if failure.row is not None:
         found.append(("amber-row", str(failure.row)))
-    if failure.column is not None and failure.column.isascii() and failure.column.isprintable():
-        found.append(("amber-column", failure.column))
+    for key, text in (("amber-column", failure.column), ("amber-expected", failure.expected)):
+        if text and text.isascii() and text.isprintable():
+            found.append((key, text))
     return tuple(found)

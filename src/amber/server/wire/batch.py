@@ -6,10 +6,10 @@ a list of columns, each a list of values). A batch with `parts` 0 is a probe: re
 
 Answer: head (sequence u64, status u32: 0 answered, 1 some parts failed, 2 all failed; u32 zero; length of the tail
 u64), then for each asked output that has cells, in ascending order, rows x width x 8 bytes; then the tail, MessagePack:
-`{"objects": [for each asked output of cell object a list of values for all rows], "failed": [[part, status, code,
-message, row, column, hint], ...], "verdict": of a probe}`; zero length where there is none. Cells of failed parts are
-zero, objects of failed parts null. The sequence stands there as soon as the worker has begun the batch. A probe whose
-verdict is `drifted` or `broken` has one failed part, 0.
+`{"objects": [for each asked output of cell object a list of values for all rows], "failed": [a `Failed` as an array,
+...], "verdict": of a probe}`; zero length where there is none. Cells of failed parts are zero, objects of failed parts
+null. The sequence stands there as soon as the worker has begun the batch. A probe whose verdict is `drifted` or
+`broken` has one failed part, 0.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,7 @@ ANSWER = struct.Struct("<QIIQ")
 ALL_ANSWERED, SOME_FAILED, ALL_FAILED = 0, 1, 2
 MOST_OUTPUTS = 64  # bits of the mask
 ROUTES: tuple[Route, ...] = ("program", "original")
+_LARGE = 4096  # bytes of numbers of a request
 _MOST_CELLS = 1 << 31  # of one row
 _SEQUENCE = struct.Struct("<Q")
 _LIST = struct.Struct(">BI")  # head of a MessagePack array of any length
@@ -38,8 +39,20 @@ _BYTES = bytes(range(256))
 _SAID = 2000  # characters of a message or a hint from a worker
 _LOST = "the worker gave no valid answer"
 
-Failed = tuple[int, int, str, str, int | None, str | None, str]
 Verdict = Literal["", "identical", "equivalent", "drifted", "broken", "unchecked"]
+
+
+class Failed(NamedTuple):
+    """Why one part has no answer; `exchange.Failure` says what each field is."""
+
+    part: int
+    status: int
+    code: str
+    message: str
+    row: int | None = None
+    column: str | None = None
+    hint: str = ""
+    expected: str = ""
 
 
 class Tail(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -173,7 +186,14 @@ def pack(
     start = HEAD.size + _padded(count)
     struct.pack_into(f"<{count}I", into, HEAD.size, *rows)
     end = start + total * layout.row
-    into[start:end] = parts[0].numbers if count == 1 else b"".join([each.numbers for each in parts])
+    if end - start < count * _LARGE:
+        into[start:end] = parts[0].numbers if count == 1 else b"".join([each.numbers for each in parts])
+    else:  # not copied twice
+        begin = start
+        for part in parts:
+            stop = begin + part.rows * layout.row
+            into[begin:stop] = part.numbers
+            begin = stop
     length = 0
     if objects:
         packed = b"".join([_LIST.pack(_ARRAY32, count), *objects])
@@ -303,14 +323,14 @@ def _classes_known(block: bytes, counts: list[int]) -> bool:
 def _failures(tail: Tail, parts: Sequence[Asked]) -> dict[int, Failure] | None:
     """The parts that failed; None where one is not there."""
     failures: dict[int, Failure] = {}
-    for part, status, code, message, row, column, hint in tail.failed:
+    for part, status, code, message, row, column, hint, expected in tail.failed:
         if not 0 <= part < len(parts) or part in failures or not 400 <= status <= 599:
             return None
         if row is not None and not 0 <= row < max(parts[part].rows, 1):
             return None
         failures[part] = Failure(
             status, shown(code, 64), shown(message, _SAID), row,
-            None if column is None else shown(column), shown(hint, _SAID),
+            None if column is None else shown(column), shown(hint, _SAID), expected=shown(expected),
         )  # fmt: skip
     return failures
 

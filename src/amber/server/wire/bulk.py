@@ -1,7 +1,7 @@
 """What front and bulk process tell each other: a job is a body in memory of its own, its answer comes in pieces.
 
-Frames as in `control`, over a socket pair of their own. The bulk process writes no faster than the front reads, and the
-front reads no faster than the client does. One job is under way at a time; the front queues the others.
+Frames as in `control`, over a socket pair for each process. A process has one job at a time, and writes no faster than
+the front reads, which reads no faster than the client does. A job nobody waits for is ended by closing the connection.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from typing import Literal
 import msgspec
 
 from amber.server.exchange import Failure
-from amber.server.interface import Route
 from amber.server.wire.control import Control
 
 PIECE = 1 << 16  # bytes of a piece at most
-MOST_HEADERS = 16
+ORIGINAL_ROWS = b"amber-original-rows"  # header or trailer: which rows the original has answered (`route_fallback`)
 
 
 class _Frame(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=str.lower):
@@ -30,37 +29,27 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Job(_Frame, frozen=True, kw_only=True):
     """A body to be answered; its descriptor is the memory that holds it.
 
-    `form`: which API it came by. `header_length`: of a body with binary tensors, as its header said. `sharing`: the
-    least the cases must have shown (`slices.separable`) for its rows to be run in slices; else they are run together.
-    `seconds`: until when, from now; beyond, the front ends the process.
+    `form`: which API it came by. `header_length`: of a body with binary tensors, as its header said. `fallback`:
+    slices outside the program's domain go to the original. `sharing`: the least the cases must have shown
+    (`slices.separable`) for its rows to be run in slices; else they are run together.
     """
 
-    id: int
     form: Literal["v2", "simple"]
     content_type: str
     accept: str
     query: str = ""
     header_length: int | None = None
-    route: Route | None = None
     fallback: bool = False
     sharing: str = "tolerant"
-    limit: int = 0  # bytes of an answer at most
 
     def descriptors(self) -> int:
         """The body."""
         return 1
 
 
-class Cancel(_Frame, frozen=True, kw_only=True):
-    """Nobody waits for this job any more."""
-
-    id: int
-
-
 class Begun(_Frame, frozen=True, kw_only=True):
-    """The answer begins: nothing was wrong so far. `rows`: as far as they are known, for the log."""
+    """The answer begins: nothing was wrong so far."""
 
-    id: int
     content_type: bytes
     headers: list[tuple[bytes, bytes]] = []
 
@@ -68,21 +57,25 @@ class Begun(_Frame, frozen=True, kw_only=True):
 class Piece(_Frame, frozen=True, kw_only=True):
     """A part of the answer."""
 
-    id: int
     data: bytes
 
 
-class Ended(_Frame, frozen=True, kw_only=True):
-    """The answer is whole."""
+class Going(_Frame, frozen=True, kw_only=True):
+    """The job gets on, though there is nothing to send. `rows`: read so far."""
 
-    id: int
     rows: int
 
 
-class Failed(_Frame, frozen=True, kw_only=True):
-    """There is no answer, or after `Begun`: it cannot be finished."""
+class Ended(_Frame, frozen=True, kw_only=True):
+    """The answer is whole. `trailers`: what was not known when it began."""
 
-    id: int
+    rows: int
+    trailers: list[tuple[bytes, bytes]] = []
+
+
+class Failed(_Frame, frozen=True, kw_only=True):
+    """There is no answer, or after `Begun`: it cannot be finished. `rows`: read so far."""
+
     status: int
     code: str
     message: str
@@ -90,13 +83,14 @@ class Failed(_Frame, frozen=True, kw_only=True):
     column: str | None = None
     hint: str = ""
     expected: str = ""
+    rows: int = 0
 
     @classmethod
-    def of(cls, job: int, failure: Failure) -> Failed:
+    def of(cls, failure: Failure, rows: int = 0) -> Failed:
         """Return the frame of a failure."""
         return cls(
-            id=job, status=failure.status, code=failure.code, message=failure.message, row=failure.row,
-            column=failure.column, hint=failure.hint, expected=failure.expected,
+            status=failure.status, code=failure.code, message=failure.message, row=failure.row,
+            column=failure.column, hint=failure.hint, expected=failure.expected, rows=rows,
         )  # fmt: skip
 
     def failure(self) -> Failure:
@@ -107,8 +101,7 @@ class Failed(_Frame, frozen=True, kw_only=True):
         )
 
 
-FromFront = Job | Cancel
-FromBulk = Begun | Piece | Ended | Failed
+FromBulk = Begun | Piece | Going | Ended | Failed
 
 
 def front_end(end: socket.socket) -> Control:
@@ -118,4 +111,4 @@ def front_end(end: socket.socket) -> Control:
 
 def worker_end(end: socket.socket) -> Control:
     """Return the bulk process's end."""
-    return Control(end, msgspec.msgpack.Decoder(FromFront), 1)
+    return Control(end, msgspec.msgpack.Decoder(Job), 1)

@@ -21,6 +21,7 @@ from amber.policy import Policy
 from amber.server.interface import Interface, Route
 from amber.server.wire.batch import Layout
 from amber.server.wire.ends import Kind
+from amber.server.wire.refusing import refuse_descriptors
 
 _LENGTH = struct.Struct("<I")
 MOST_BYTES = 64 << 20  # of one frame; an interface has at most its manifest's bytes
@@ -42,19 +43,18 @@ class Order(_Frame, frozen=True, kw_only=True):
 
     `artifact`: path of a private copy, where no descriptor can be sent. `name`, `version`: served as; "": as the
     manifest says. `routes`: what may be asked, the served one first; none: the program where there is one, else the
-    original. `allow`, `limits`, `verdict`, `signers`: the reader's policy. `memory`: bytes of address space on top of
-    what the libraries take; None: no bound. `seconds`: until it must be ready. `spawn`: the loader itself becomes the
-    one worker, since processes are not forked. `front`: process id of the front. `modules`: the front's `sys.path`.
+    original. `policy`: the reader's, as `Policy.to_dict` writes it. `expect`: the name the manifest must have.
+    `memory`: bytes of address space on top of what the libraries take; None: no bound. `seconds`: until it must be
+    ready. `spawn`: the loader itself becomes the one worker, since processes are not forked. `front`: process id of
+    the front. `modules`: the front's `sys.path`.
     """
 
     name: str = ""
     version: str = ""
     artifact: str = ""
     routes: list[Route] = []
-    allow: list[str] = []
-    limits: dict[str, int | float] = {}
-    verdict: str | None = None
-    signers: list[str] = []
+    policy: dict[str, Any] = {}
+    expect: str = ""
     memory: int | None = None
     seconds: float = 120.0
     spawn: bool = False
@@ -67,11 +67,8 @@ class Order(_Frame, frozen=True, kw_only=True):
 
     @staticmethod
     def policy_of(policy: Policy) -> dict[str, Any]:
-        """Return the fields that say a policy."""
-        limits = {name: getattr(policy.limits, name) for name in policy.limits.__slots__}
-        return {
-            "allow": list(policy.allow), "limits": limits, "verdict": policy.verdict, "signers": list(policy.signers),
-        }  # fmt: skip
+        """Return the field that says a policy."""
+        return {"policy": policy.to_dict()}
 
 
 class Serve(_Frame, frozen=True, kw_only=True):
@@ -83,12 +80,18 @@ class Serve(_Frame, frozen=True, kw_only=True):
     answer_bytes: int
 
     def descriptors(self) -> int:
-        """Memory and a bell each way, or one socket."""
+        """Memory and an end of each pipe, or one socket."""
         return 3 if self.kind == "shared" else 1
 
 
 class Bulk(_Frame, frozen=True, kw_only=True):
-    """Fork the process for large bodies (`worker.bulk`, at nice 19); its end of a connection comes along."""
+    """Fork a process for large bodies (`worker.bulk`, at nice 19); its end of a connection comes along.
+
+    `number`: the front's, 1 or more. `ended`: those whose connections the front has closed since the last one.
+    """
+
+    number: int = 1
+    ended: list[int] = []
 
     def descriptors(self) -> int:
         """One socket."""
@@ -156,12 +159,14 @@ class Control:
     Args:
         end: Its socket.
         decoder: Knows what the other side may say.
-        fds: Descriptors taken at most with one piece; the system discards any other.
+        fds: Descriptors taken at most with one piece; the system refuses or discards any other.
     """
 
     def __init__(self, end: socket.socket, decoder: msgspec.msgpack.Decoder[Any], fds: int) -> None:
         self._socket, self._decoder = end, decoder
         self._room = socket.CMSG_SPACE(fds * 4) if fds else 0
+        if not fds:
+            refuse_descriptors(end)
         self._come = bytearray()
         self._fds: list[int] = []
 

@@ -24,7 +24,7 @@ class FrontLane(abc.ABC):
         fd: Readable when an answer, or a part of it, is there: for `loop.add_reader`.
         kind: How the bytes travel.
         request_bytes, answer_bytes: Sizes of the two parts.
-        broken: The worker wrote what is no answer, or has closed its end: it is to be killed.
+        broken: The worker wrote what is no answer or nobody asked for, or has closed its end: it is to be killed.
     """
 
     kind: Kind = "shared"
@@ -54,7 +54,7 @@ class FrontLane(abc.ABC):
 
     @abc.abstractmethod
     def handed_over(self) -> None:
-        """Give up the worker's end here, once it has been sent."""
+        """Give up the worker's ends here, once they have been sent."""
 
     def send(self, parts: Sequence[Asked], outputs: Sequence[int], route: Route) -> int:
         """Give the worker a batch.
@@ -86,9 +86,13 @@ class FrontLane(abc.ABC):
     def receive(self) -> list[Answered | Failure] | Probed | None:
         """Return the answers of the batch under way, part by part, or what a probe found; None: not yet.
 
-        Never waits. Where the worker wrote what is no answer every part has failed, and the lane is `broken`.
+        Never waits. Where the worker wrote what is no answer every part has failed, and the lane is `broken`; so it is
+        where it said anything while nothing was under way.
         """
-        if not self._arrived() or self._parts is None:
+        if not self._arrived():
+            return None
+        if self._parts is None:
+            self.broken = True
             return None
         parts, self._parts = self._parts, None
         if not parts:
@@ -109,7 +113,7 @@ class FrontLane(abc.ABC):
 
     @abc.abstractmethod
     def _ring(self) -> None:
-        """Tell the worker that a batch is there."""
+        """Tell the worker that a batch is there. Never waits; sets `broken` where the worker cannot be told."""
 
     @abc.abstractmethod
     def _arrived(self) -> bool:

@@ -1,7 +1,8 @@
-"""A lane over a pair of sockets, for systems without shared memory and eventfds: a length, then the same bytes."""
+"""A lane over a pair of sockets, for systems without memory that can be sealed: a length, then the same bytes."""
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import struct
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from amber.server.wire import batch
 from amber.server.wire.batch import Layout
 from amber.server.wire.ends import FrontLane, Kind, WorkerLane
+from amber.server.wire.refusing import refuse_descriptors
 
 _LENGTH = struct.Struct("<I")
 _CHUNK = 1 << 16
@@ -24,6 +26,7 @@ class SocketLane(FrontLane):
     def __init__(self, request_bytes: int, answer_bytes: int, layout: Layout) -> None:
         self._socket, self._other = socket.socketpair()
         self._socket.setblocking(False)
+        refuse_descriptors(self._socket)
         self._come = bytearray()
         request, answer = memoryview(bytearray(request_bytes)), memoryview(bytearray(answer_bytes))
         super().__init__(self._socket.fileno(), request, answer, layout)
@@ -38,6 +41,8 @@ class SocketLane(FrontLane):
 
     def close(self) -> None:
         """See `FrontLane`."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # whoever still sends does not wait for ever
         self._socket.close()
         self._other.close()
         self.broken = True
@@ -117,8 +122,9 @@ class SocketWorkerLane(WorkerLane):
         return self._exactly(self._request[:size]) is not None
 
     def _ring(self, size: int) -> None:
-        self._socket.sendall(_LENGTH.pack(size))
-        self._socket.sendall(self._answer[:size])
+        with contextlib.suppress(ConnectionError):  # the front has closed the lane, which the next wait finds
+            self._socket.sendall(_LENGTH.pack(size))
+            self._socket.sendall(self._answer[:size])
 
     def _exactly(self, into: memoryview) -> memoryview | None:
         """Fill `into`; None where the front has closed the lane."""

@@ -139,7 +139,7 @@ class _Run:
 
     def joined(self, found: list[list[Any] | Failed], rows: list[int]) -> list[Any]:
         """Return the values of all parts, in order: cells of failed parts are zero, their objects null."""
-        pieces = [each if isinstance(each, list) else self._nothing(rows[each[0]]) for each in found]
+        pieces = [each if isinstance(each, list) else self._nothing(rows[each.part]) for each in found]
         return [
             [value for piece in column for value in piece] if type(column[0]) is list else np.concatenate(column)
             for column in zip(*pieces, strict=True)
@@ -160,15 +160,15 @@ class _Run:
         """Say what is wrong with a part, and in which of its rows where the error does not say it."""
         assert self.form is not None  # noqa: S101
         found = blame.failed(part, error, self.form.blamed)
-        if found[1] == blame.BROKEN:
+        if found.status == blame.BROKEN:
             self.teller.tell(error)
         rows = table.rows[part]
-        if found[4] is not None and found[4] >= rows:
-            found = (*found[:4], None, *found[5:])
-        if found[1] != blame.REFUSED or found[4] is not None or rows == 0:
+        if found.row is not None and found.row >= rows:
+            found = found._replace(row=None)
+        if found.status != blame.REFUSED or found.row is not None or rows == 0:
             return found
         if rows == 1:
-            return (*found[:4], 0, *found[5:])
+            return found._replace(row=0)
         return self._first_refused(table.cells(part, part + 1), part) or found
 
     def _first_refused(self, cells: Cells, part: int) -> Failed | None:
@@ -185,8 +185,7 @@ class _Run:
             if second is None:
                 return None
             start, error = middle, second
-        found = blame.failed(part, error, self.form.blamed)
-        return (*found[:4], start, *found[5:])
+        return blame.failed(part, error, self.form.blamed)._replace(row=start)
 
     def _refusal(self, cells: Cells, start: int, stop: int) -> Exception | None:
         some = Cells(

@@ -104,9 +104,9 @@ class Loader:
     def _built(self, order: Order, fds: list[int]) -> Loaded | None:
         from amber.server.worker import loading
 
-        source, mapped = _source(order, fds)
+        source, sealed = _source(order, fds)
         try:
-            return loading.load(order, source, mmap=mapped)
+            return loading.load(order, source, mmap="sealed" if sealed else "auto")
         except Exception as error:  # whatever a library raises on a stranger's model
             code, message, hint, verdict = loading.refusal_of(error)
             name, version = _called(order, source)
@@ -190,12 +190,12 @@ def _source(order: Order, fds: list[int]) -> tuple[str | bytes, bool]:
         return os.pread(fds[0], os.fstat(fds[0]).st_size, 0), False
     import fcntl
 
-    sealed = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
+    seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
     try:
-        mapped = fcntl.fcntl(fds[0], fcntl.F_GET_SEALS) & sealed == sealed
+        sealed = fcntl.fcntl(fds[0], fcntl.F_GET_SEALS) & seals == seals
     except OSError:  # a file, not a memfd
-        mapped = False
-    return f"/proc/self/fd/{fds[0]}", mapped
+        sealed = False
+    return f"/proc/self/fd/{fds[0]}", sealed
 
 
 def main(descriptor: int) -> int:

@@ -6,7 +6,6 @@ served has replayed the recorded cases in this very process, from which the work
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,18 +15,17 @@ from blake3 import blake3
 from amber.archive.assemble import read_evidence
 from amber.archive.manifest import Manifest
 from amber.archive.names import MANIFEST
-from amber.archive.source import Mmap, Source
+from amber.archive.source import Source
 from amber.cases.anatomy import attribute
 from amber.cases.ask import METHODS
 from amber.cases.quiet import single_thread
 from amber.errors import AmberError, CaseError, FormatError, PolicyError, shown
-from amber.limits import DEFAULT
 from amber.models import environment
 from amber.models.child import limit_memory
 from amber.models.libraries import needed
 from amber.models.program import chosen, confirmed, opened
 from amber.models.program import moved as elsewhere
-from amber.policy import Policy
+from amber.policy import Policy, judge_verdict
 from amber.programs.answers import classes_of
 from amber.programs.program import Program
 from amber.programs.session import runtime
@@ -39,7 +37,10 @@ from amber.server.worker.answering import Answering, Form
 from amber.server.worker.describe import Described, Served, describe
 from amber.server.worker.probing import WRONG, Prober, of_original, of_program, probed
 from amber.tree.evidence import Evidence
-from amber.vault.check import Checked, check
+from amber.vault.check import Checked, Mapped, check
+from amber.vault.trusting import Asked, remembered, settled
+
+_SAID_COLUMNS = 20  # in words
 
 
 @dataclass
@@ -75,29 +76,26 @@ class _Original:
 
 def policy_of(order: Order) -> Policy:
     """Return the reader's policy."""
-    limits: dict[str, Any] = dict(order.limits)
-    verdict: Any = order.verdict
-    return Policy(
-        allow=tuple(order.allow), limits=dataclasses.replace(DEFAULT, **limits), verdict=verdict,
-        signers=tuple(order.signers),
-    )  # fmt: skip
+    return Policy.from_dict(order.policy, "the policy of the order")
 
 
-def load(order: Order, source: Source, *, mmap: Mmap = "auto") -> Loaded:
+def load(order: Order, source: Source, *, mmap: Mapped = "auto") -> Loaded:
     """Verify, build and replay.
 
     Args:
         order: What is to be served.
-        source: The artifact; nobody else may be able to change it where `mmap` is True.
-        mmap: Map it in place of reading it.
+        source: The artifact.
+        mmap: How it is read, as `check` takes it.
 
     Raises:
         AmberError: It is refused, or does not answer as recorded.
     """
-    rules = policy_of(order)
     begin = time.perf_counter()
-    with check(source, rules, mmap=mmap) as checked:
-        manifest = _manifest(checked)
+    asked = Asked(
+        expect=order.expect, route="original" if "original" in order.routes else "", verb="serve", replays=True
+    )
+    with check(source, policy_of(order), mmap=mmap, asked=asked) as checked:
+        manifest, rules = _manifest(checked), checked.policy
         evidence = read_evidence(manifest, checked.opened.members, rules.limits)  # type: ignore[union-attr]
         seconds = dict(checked.seconds)
         routes: list[Route] = order.routes or (["program"] if manifest.programs else ["original"])
@@ -116,6 +114,7 @@ def load(order: Order, source: Source, *, mmap: Mmap = "auto") -> Loaded:
     word, said = probed(loaded.probers)
     if word in WRONG:
         raise CaseError(f"verdict-{word}", f"asked as requests are, {said}", where=manifest.name)
+    _settle(checked, manifest)
     loaded.seconds = {**seconds, "all": time.perf_counter() - begin}
     return loaded
 
@@ -127,6 +126,17 @@ def _manifest(checked: Checked) -> Manifest:
     if checked.refused:
         raise PolicyError("policy-refused", "; ".join(checked.refused))
     return checked.manifest
+
+
+def _settle(checked: Checked, manifest: Manifest) -> None:
+    """Record that the policy accepts it, and remember its version where the policy says so, after every other step."""
+    trusted, size = checked.trusted, checked.opened.size  # type: ignore[union-attr]
+    if trusted is None:
+        return
+    refused = remembered(trusted, manifest, checked.id)
+    settled(trusted, manifest, checked.id, size, refused)
+    if refused:
+        raise PolicyError("policy-refused", "; ".join(map(str, refused)))
 
 
 def _limit(memory_bytes: int, manifest: Manifest, routes: list[Route]) -> None:
@@ -149,18 +159,19 @@ def _program(checked: Checked, manifest: Manifest, evidence: Evidence | None, ru
         found = confirmed(made, evidence, manifest.name)
     words = {each.verdict for each in found}
     verdict: Verdict = "identical" if words <= {"identical", "not-covered"} else "equivalent"
-    if rules.verdict is not None and not Report(verdict).satisfies(rules.verdict):
-        raise PolicyError("verdict-too-low", f"the program is {verdict}, the policy wants {rules.verdict}")
+    if refused := judge_verdict(rules, manifest.name, verdict, used=True):
+        raise PolicyError(refused[0].code, f"the program: {refused[0].message}")
     moved = ["the runtime is another than the one the program was certified with"] if elsewhere(info) else []
     return _Program(made, verdict, sum(group.rows for group in evidence.groups), moved)
 
 
-def _original(source: Source, rules: Policy, mmap: Mmap) -> _Original:
+def _original(source: Source, rules: Policy, mmap: Mapped) -> _Original:
     """Steps 6, 7 and 9: the model itself, its cases replayed whatever the environment."""
-    from amber.models.load import load as load_model
+    from amber.models.load import loaded
 
     with needed(), single_thread():
-        model, report = load_model(source, policy=rules, replay="always", report=True, mmap=mmap)
+        # `check` has judged these bytes, which nobody can change
+        model, report = loaded(source, rules, Asked(purpose="replay", route="original"), replay="always", mmap=mmap)
     if VERDICTS.index(report.verdict) >= VERDICTS.index("unchecked"):
         raise CaseError(
             "no-cases" if report.reason == "no-cases" else "verdict-unchecked",
@@ -258,7 +269,20 @@ def _names(described: Described, program: _Program | None) -> blame.Columns:
                 names[f"column {shown(labels[place])!r}"] = each.name
     else:
         names = {f"column {place}": str(place) for place in range(min(inputs[0].width, 4096))}
-    return blame.Columns(names)
+    return blame.Columns(names, lambda: _words(described, names))
+
+
+def _words(described: Described, names: dict[str, str]) -> blame.Words:
+    """What columns and rows are, in words."""
+    from amber.server.formats.columns import Column  # rows are seldom refused: a server starts without it
+
+    columns = [Column(each, described.request.form) for each in described.interface.inputs]
+    if described.request.form == "columns":
+        row = ", ".join(f"{shown(each.name, 60)}: {each.wants}" for each in columns[:_SAID_COLUMNS])
+        return blame.Words({each.name: each.wants for each in columns}, row)
+    first = columns[0]
+    row = f"{first.width} values, each {first.wants}" if first.width > 1 else first.wants
+    return blame.Words(dict.fromkeys(names.values(), first.wants), row)
 
 
 def refusal_of(error: Exception) -> tuple[str, str, str, str]:

@@ -38,13 +38,13 @@ def _probe(lane: WorkerLane, batch: Batch, probers: list[Prober]) -> None:
     if word in WRONG:
         sys.stderr.write(f"amber worker: a probe found {word}: {shown(said, 500)}\n")
         hint = "restart the server; if it stays so, freeze or save the model again here"
-        failed = [(0, 503, f"verdict-{word}", said or "the model does not answer as recorded", None, None, hint)]
+        failed = [Failed(0, 503, f"verdict-{word}", said or "the model does not answer as recorded", hint=hint)]
     lane.answer(batch, (), failed=failed, verdict=word)
 
 
 def _too_large(parts: int) -> list[Failed]:
     hint = "send fewer rows at once"
-    return [(part, 413, "answer-too-large", "the answer is too large", None, None, hint) for part in range(parts)]
+    return [Failed(part, 413, "answer-too-large", "the answer is too large", hint=hint) for part in range(parts)]
 
 
 def _nothing(blocks: list[Any]) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Tables as bodies, CSV, Arrow and Parquet, a slice at a time; and answers as tables.
+"""Tables as bodies, CSV, Arrow and Parquet, a slice at a time.
 
 In: the descriptor of a body. Out: columns of Python values for `formats.simple.cells`. Arrow and Parquet are read by
 pyarrow; this process may be ended by what a body does to it, and only that request is lost.
@@ -7,7 +7,6 @@ pyarrow; this process may be ended by what a body does to it, and only that requ
 from __future__ import annotations
 
 import csv
-import io
 import mmap
 import os
 from collections.abc import Iterator, Sequence
@@ -15,14 +14,13 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from amber.errors import shown
-from amber.server.exchange import Answered, Asked, Failure
-from amber.server.formats import simple
+from amber.server.exchange import Failure
 from amber.server.formats.csv_text import values_of
 from amber.server.interface import Interface
 
 _CSV = ("text/csv", "application/csv")
-_STREAM = "application/vnd.apache.arrow.stream"
-_ARROW = (_STREAM, "application/vnd.apache.arrow.file")
+STREAM = "application/vnd.apache.arrow.stream"
+_ARROW = (STREAM, "application/vnd.apache.arrow.file")
 _PARQUET = ("application/vnd.apache.parquet", "application/x-parquet")
 _COLUMNS = 100_000
 
@@ -179,7 +177,7 @@ def _batches(body: int, media: str, rows: int) -> Iterator[Any]:
     source = pyarrow.BufferReader(pyarrow.py_buffer(memory))
     if media in _PARQUET:
         yield from pyarrow.parquet.ParquetFile(source).iter_batches(rows, use_threads=False)
-    elif media == _STREAM:
+    elif media == STREAM:
         yield from pyarrow.ipc.open_stream(source)
     else:
         reader = pyarrow.ipc.open_file(source)
@@ -213,69 +211,3 @@ def _plain(values: list[Any]) -> list[Any]:
     if any(isinstance(each, datetime | date) for each in values):
         return [each.isoformat() if isinstance(each, datetime | date) else each for each in values]
     return values
-
-
-# -- answers ----------------------------------------------------------------------------------------------------------
-
-
-class CsvWriter:
-    """Answers as CSV."""
-
-    content_type = b"text/csv; charset=utf-8; header=present"
-
-    def __init__(self, interface: Interface) -> None:
-        self._interface, self._first = interface, True
-
-    def write(self, asked: Asked, answered: Answered) -> bytes:
-        """Return the rows of a slice."""
-        header, self._first = self._first, False
-        return simple.csv_rows(self._interface, asked, answered, header=header)
-
-    def end(self) -> bytes:
-        """Return what closes the table."""
-        return b""
-
-
-class ArrowWriter:
-    """Answers as an Arrow stream: a column for each value, named as in CSV."""
-
-    content_type = _STREAM.encode()
-
-    def __init__(self, interface: Interface) -> None:
-        try:
-            import pyarrow
-        except ImportError as error:
-            hint = "ask for text/csv or application/json, or have the server install amber[tables]"
-            raise Failure(501, "library-missing", "this server has no pyarrow", hint=hint) from error
-        self._interface, self._arrow = interface, pyarrow
-        self._out = io.BytesIO()
-        self._writer: Any = None
-
-    def write(self, asked: Asked, answered: Answered) -> bytes:
-        """Return the bytes of a slice; not-a-number is null, as in JSON."""
-        arrow = self._arrow
-        columns = simple.columns_of(self._interface, asked, answered)
-        schema = arrow.schema([(name, _type(arrow, datatype)) for name, datatype, _ in columns])
-        if self._writer is None:
-            self._writer = arrow.ipc.new_stream(self._out, schema)
-        arrays = [arrow.array(values, type=each.type) for (_, _, values), each in zip(columns, schema, strict=True)]
-        self._writer.write_batch(arrow.RecordBatch.from_arrays(arrays, schema=schema))
-        return self._taken()
-
-    def end(self) -> bytes:
-        """Return what closes the stream."""
-        if self._writer is not None:
-            self._writer.close()
-        return self._taken()
-
-    def _taken(self) -> bytes:
-        data = self._out.getvalue()
-        self._out.seek(0)
-        self._out.truncate()
-        return data
-
-
-def _type(arrow: Any, datatype: str) -> Any:
-    """Return the type of a column: a datatype of the protocol is one of Arrow's."""
-    names = {"BOOL": "bool_", "BYTES": "string", "FP16": "float32", "FP32": "float32", "FP64": "float64"}
-    return getattr(arrow, names.get(datatype, datatype.lower()))()

@@ -30,12 +30,17 @@ class Teller:
 
     def tell(self, error: Exception) -> None:
         """Write a line about an exception, if it is the first of its kind."""
-        frames = traceback.extract_tb(error.__traceback__)[-_PLACES:]
-        places = " < ".join(f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in reversed(frames))
-        message = f"the model failed: {type(error).__name__} at {places or 'no known place'}"
+        message = f"the model failed: {kind_and_place(error)}"
         if message in self._told or len(self._told) >= _KINDS:
             return
         self._told.add(message)
         line = to_json(Noted(message=message, code="model-failed", name=self._name, version=self._version))
         sys.stderr.write(line.decode() + "\n")
         sys.stderr.flush()
+
+
+def kind_and_place(error: BaseException) -> str:
+    """Return the type of an exception and the places it came through, innermost first."""
+    frames = traceback.extract_tb(error.__traceback__)[-_PLACES:]
+    places = " < ".join(f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in reversed(frames))
+    return f"{type(error).__name__} at {places or 'no known place'}"

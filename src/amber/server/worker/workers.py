@@ -23,6 +23,7 @@ from amber.server.worker import process
 from amber.server.worker.loading import Loaded
 from amber.server.worker.probing import WRONG, probed
 from amber.server.worker.serving import serve
+from amber.server.worker.telling import kind_and_place
 
 ILL = 3  # exit status of a process that did not answer its first case
 _READY = b"1"
@@ -40,13 +41,14 @@ class Workers:
 
     def __init__(self, control: Control, loaded: Loaded, selector: selectors.BaseSelector) -> None:
         self._control, self._loaded, self._selector = control, loaded, selector
-        self._lanes: dict[int, int] = {}  # process id: lane
+        self._lanes: dict[int, int] = {}  # process id: lane, or below zero the number of one for large bodies
 
     def fork(self, frame: Serve | Bulk, fds: list[int]) -> None:
         """Fork a process onto a lane, or for large bodies; the descriptors are its own from now on."""
-        if isinstance(frame, Bulk):  # the front has given up the one before, which may not have noticed
-            for each in [pid for pid, number in self._lanes.items() if number == _NO_LANE]:
-                os.kill(each, signal.SIGKILL)  # not yet waited for
+        if isinstance(frame, Bulk):  # those that the front has given up may not have noticed
+            for pid, number in self._lanes.items():
+                if -number in frame.ended:
+                    os.kill(pid, signal.SIGKILL)  # not yet waited for
         said, saying = os.pipe()
         parent = os.getpid()
         pid = os.fork()
@@ -54,7 +56,7 @@ class Workers:
             self._child(frame, fds, parent, saying)
         for each in (saying, *fds):
             os.close(each)
-        number = frame.lane if isinstance(frame, Serve) else _NO_LANE
+        number = frame.lane if isinstance(frame, Serve) else -frame.number
         self._lanes[pid] = number
         self._selector.register(said, selectors.EVENT_READ, lambda: self._spoke(said, number, pid))
 
@@ -79,7 +81,7 @@ class Workers:
             if pid == 0:
                 return
             number = self._lanes.pop(pid, _NO_LANE)
-            if number != _NO_LANE:
+            if number >= 0:
                 self._control.send(Died(lane=number, pid=pid, status=os.waitstatus_to_exitcode(status)))
 
     def end(self) -> None:
@@ -97,7 +99,7 @@ class Workers:
         data = os.read(descriptor, 1)
         self._selector.unregister(descriptor)
         os.close(descriptor)
-        if data == _READY and number != _NO_LANE:
+        if data == _READY and number >= 0:
             self._control.send(Forked(lane=number, pid=pid))
 
     def _child(self, frame: Serve | Bulk, fds: list[int], parent: int, saying: int) -> NoReturn:
@@ -107,9 +109,9 @@ class Workers:
             process.die_with(parent)
             process.close_others({saying, *fds})
             process.reseed()
-            status = self._work(frame, fds, lambda: os.write(saying, _READY))
+            status = self._work(frame, fds, lambda: _say(saying))
         except BaseException as error:
-            sys.stderr.write(f"amber worker: {type(error).__name__}: {shown(error)}\n")
+            sys.stderr.write(f"amber worker: {kind_and_place(error)}\n")  # its message may quote rows
         finally:
             os._exit(status)
 
@@ -129,3 +131,9 @@ class Workers:
         ready()
         serve(end, self._loaded)
         return 0
+
+
+def _say(to: int) -> None:
+    """Say once that this process is ready."""
+    os.write(to, _READY)
+    os.close(to)

@@ -43,10 +43,10 @@ def test_stamps_tell_a_replaced_file_and_a_folder_by_its_manifest(tmp_path: Path
     assert stamp("a\0b") is None
 
 
-def test_back_off_doubles_up_to_its_longest_and_forgets_after_a_healthy_life() -> None:
+def test_back_off_is_nothing_after_a_healthy_life_and_doubles_up_to_its_longest_after_others() -> None:
     backoff = Backoff(first=1.0, longest=5.0, healthy=60.0)
     assert [backoff.wait(0.0) for _ in range(4)] == [1.0, 2.0, 4.0, 5.0]
-    assert backoff.wait(61.0) == 1.0
+    assert [backoff.wait(61.0), backoff.wait(0.0)] == [0.0, 1.0]
 
 
 def test_a_rate_follows_what_was_answered() -> None:

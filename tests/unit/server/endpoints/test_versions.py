@@ -15,6 +15,7 @@ from amber.server.exchange import Answered, Asked, Failure
 from amber.server.front.endpoints.repository import Repository
 from amber.server.front.endpoints.versions import Version
 from amber.server.front.endpoints.watch import Watch
+from amber.server.interface import Input
 from amber.server.settings import ModelSettings, Settings
 from tests.unit.server.endpoints.world import SimulatedRunner, World, simulated
 
@@ -106,6 +107,48 @@ def test_a_model_is_ready_when_its_loader_and_workers_are(tmp_path: Path) -> Non
     simulated(whole)
 
 
+OTHER = [Input(name="y", datatype="FP64", dtype="float64", cell="float")]
+
+
+def test_a_changed_file_that_callers_could_not_ask_does_not_take_over(tmp_path: Path) -> None:
+    async def scene(server: Server) -> None:
+        old = server.current()
+        server.world.scripts["other"] = {"version": "2", "interface": {"inputs": OTHER}}
+        server.write("other")
+        await asyncio.sleep(5)
+        assert server.current() is old
+        assert server.repository.ready
+        refused = [each for each in server.world.events if isinstance(each, Refused)]
+        assert [(each.code, each.name, each.version) for each in refused] == [("interface-incompatible", "m", "2")]
+        assert "column 'x' is gone; column 'y' is new and required" in refused[0].reason
+        assert server.endpoint.status()["refused"]["code"] == "interface-incompatible"
+        assert len(server.world.runners) == 2
+        assert server.world.runners[1].stopped
+        await server.repository.load("m")  # the word of whoever runs the server
+        assert (server.current().number, server.noted()) == ("2", ["interface-changed"])
+
+    play(tmp_path, scene, reload=True)
+
+
+def test_a_changed_file_that_takes_more_takes_over_and_so_does_any_where_that_is_allowed(tmp_path: Path) -> None:
+    async def wider(server: Server) -> None:
+        more = [Input(name="x", datatype="FP64", dtype="float64", cell="float", missing=True)]
+        server.world.scripts["wider"] = {"version": "2", "interface": {"inputs": more}}
+        server.write("wider")
+        await asyncio.sleep(5)
+        assert (server.current().number, server.noted()) == ("2", ["interface-changed"])
+
+    async def allowed(server: Server) -> None:
+        server.world.scripts["other"] = {"version": "2", "interface": {"inputs": OTHER}}
+        server.write("other")
+        await asyncio.sleep(5)
+        assert (server.current().number, server.noted()) == ("2", ["interface-changed"])
+
+    play(tmp_path, wider, reload=True)
+    (tmp_path / "m.amber").unlink()
+    play(tmp_path, allowed, reload=True, allow_interface_change=True)
+
+
 def test_a_refused_model_is_unavailable_with_the_reason(tmp_path: Path) -> None:
     async def whole() -> None:
         server = Server(tmp_path)
@@ -138,6 +181,29 @@ def test_a_changed_file_takes_over_once_it_is_verified(tmp_path: Path) -> None:
         assert (server.endpoint.swaps, server.repository.ready) == (1, True)
 
     play(tmp_path, scene, reload=True)
+
+
+def test_a_newcomer_whose_loader_died_is_tried_a_few_times(tmp_path: Path) -> None:
+    async def passes(server: Server) -> None:
+        server.world.scripts["v2"] = {"refused": "loader-died"}
+        server.write("v2")
+        await asyncio.sleep(3.5)
+        assert server.endpoint.refused["code"] == "loader-died"
+        server.world.scripts["v2"] = {"version": "2"}
+        await asyncio.sleep(6)
+        assert server.current().number == "2"
+
+    async def stays(server: Server) -> None:
+        old = server.current()
+        server.world.scripts["v2"] = {"refused": "loader-died"}
+        server.write("v2")
+        await asyncio.sleep(600)
+        assert server.current() is old
+        assert len(server.world.runners) == 6
+
+    play(tmp_path, passes, reload=True)
+    (tmp_path / "m.amber").unlink()
+    play(tmp_path, stays, reload=True)
 
 
 def test_a_refused_newcomer_never_takes_over(tmp_path: Path) -> None:

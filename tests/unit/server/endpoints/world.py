@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from amber.server.exchange import Answered, Asked, Failure
 from amber.server.front.endpoints.lanes import Outcome
 from amber.server.front.endpoints.process import LoadError
@@ -206,14 +208,14 @@ class SimulatedRunner:
             raise LoadError(Refused(code=self.script["refused"], message="not good enough"))
         version = self.order.version or self.script.get("version", "1")
         made = interface(self.order.name or self.script.get("name", "m"), version, verdicts=self.script.get("verdicts"))
-        return Ready(interface=made, cases=7)
+        return Ready(interface=msgspec.structs.replace(made, **self.script.get("interface", {})), cases=7)
 
     async def serve(self, queue: Queue) -> None:
         lane = SimulatedLane(queue)
         self.lanes.append(lane)
         queue.add(lane)
 
-    def bulk(self) -> Any:
+    def bulk(self, number: int, ended: Any) -> Any:
         raise AssertionError("no large body is sent to simulated loaders")
 
     async def stop(self) -> None:

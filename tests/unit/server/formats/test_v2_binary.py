@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
 
-from amber.server.exchange import Asked, Failure
+from amber.server.exchange import Answered, Asked, Failure
 from amber.server.formats import v2
 from amber.server.formats.kinds import KINDS
+from amber.server.formats.plan import plan_of
 from amber.server.interface import Interface
 from tests.unit.server.formats.served import (
     PEOPLE,
@@ -249,3 +250,51 @@ def test_a_real_client_without_outputs_wants_all_as_bytes() -> None:
     asked = v2.decode(matrix(), body, length)
     assert asked.reply == ((0, 1), (True, True))
     assert doubles(asked.numbers) == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    "served", [matrix(), interface("columns", [column("X", "FP64", missing=True)])], ids=["matrix", "columns"]
+)
+def test_json_that_came_before_is_checked_against_what_follows_it_now(served: Interface) -> None:
+    width = served.inputs[0].width
+    first, second = np.arange(2.0 * width).tobytes(), np.arange(2.0 * width, 4.0 * width).tobytes()
+    described = {"name": "X", "shape": [2, width], "datatype": "FP64", "parameters": {"binary_data_size": len(first)}}
+    head = json.dumps({"inputs": [described], "outputs": [{"name": "predict"}]}).encode()
+    for raw in (first, second, first):
+        asked = v2.decode(served, head + raw, len(head))
+        assert (asked.rows, bytes(asked.numbers), asked.outputs) == (2, raw, (0,))
+    for tail, code in ((first[:-8], "tensor-malformed"), (first + b"12345678", "body-malformed")):
+        with pytest.raises(Failure) as caught:
+            v2.decode(served, head + tail, len(head))
+        assert caught.value.code == code
+
+
+def test_heads_are_remembered_in_bounds_and_without_the_ids_of_requests() -> None:
+    served, raw = matrix(1), bytes(8)
+    for number in range(600):
+        assert ask(served, ("X", [1, 1], "FP64", raw), id=f"r{number}").id == f"r{number}"
+    assert plan_of(served).known == {}
+    for number in range(600):
+        asked = ask(served, ("X", [1, 1], "FP64", raw), parameters={"mine": number})
+        v2.encode(served, asked, Answered(1, [bytes(8), bytes(16)]))
+    assert 0 < len(plan_of(served).known) <= 256
+    ask(served, ("X", [1, 1], "FP64", raw), parameters={"mine": "x" * 5000})
+    assert max(map(len, plan_of(served).known)) < 1024
+
+
+def test_answers_as_bytes_tell_their_own_sizes() -> None:
+    served = matrix(1)
+    for rows in (1, 3, 1, 2):
+        asked = ask(served, ("X", [rows, 1], "FP64", bytes(8 * rows)), parameters={"binary_data_output": True})
+        labels = [row % 2 for row in range(rows)]
+        values = [struct.pack(f"<{rows}q", *labels), struct.pack(f"<{2 * rows}d", *range(2 * rows))]
+        body, _, headers = v2.encode(served, asked, Answered(rows, values))
+        read = InferenceServerClient.parse_response_body(body, header_length=int(headers[0][1]))
+        assert read.as_numpy("predict").tolist() == [(b"leave", b"stay")[label] for label in labels]
+        assert read.as_numpy("predict_proba").ravel().tolist() == [*range(2 * rows)]
+    for route in ("program", "original"):
+        asked = ask(
+            served, ("X", [1, 1], "FP64", bytes(8)), parameters={"binary_data_output": True, "amber.route": route}
+        )
+        body, _, headers = v2.encode(served, asked, Answered(1, [bytes(8), bytes(16)]))
+        assert json.loads(body[: int(headers[0][1])])["parameters"]["amber.route"] == route

@@ -43,7 +43,11 @@ def test_a_bomb_is_refused_before_it_is_whole() -> None:
     assert refused.value.status == 413
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"abc")[:-1], gzip.compress(b"abc") + b"x", b""])
+@pytest.mark.parametrize(
+    "data",
+    [b"no gzip", gzip.compress(b"abc")[:-1], gzip.compress(b"abc") + b"x", b""],
+    ids=["other", "short", "more", "nothing"],
+)
 def test_what_is_not_whole_or_not_coded_is_refused(data: bytes) -> None:
     with pytest.raises(Failure) as refused:
         inflated(Inflate(b"gzip", 100), data, 10_000)

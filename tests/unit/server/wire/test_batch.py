@@ -176,11 +176,12 @@ def test_cells_and_objects_come_in_the_order_that_was_asked() -> None:
 
 
 def test_a_part_that_failed_says_why_and_the_others_are_answered() -> None:
-    failure = (1, 422, "input-refused", "row 0, column 'a': nan", 0, "a", "send\x07 it")
+    failure = (1, 422, "input-refused", "row 0, column 'a': nan", 0, "a", "send\x07 it", "a\x07 number")
     _, found = answered([part(1), part(1)], 1, failed=[failure])
     assert found is not None
     assert isinstance(found[0], Answered)
-    assert found[1] == Failure(422, "input-refused", "row 0, column 'a': nan", 0, "a", r"send\x07 it")
+    said = (422, "input-refused", "row 0, column 'a': nan", 0, "a", r"send\x07 it")
+    assert found[1] == Failure(*said, expected=r"a\x07 number")
 
 
 @pytest.mark.parametrize(
@@ -292,7 +293,7 @@ _values = st.recursive(
     failed=st.lists(
         st.tuples(
             st.integers(-1, 3), st.integers(199, 601), st.text(max_size=5), st.text(max_size=5),
-            st.none() | st.integers(-1, 3), st.none() | st.text(max_size=3), st.text(max_size=3),
+            st.none() | st.integers(-1, 3), st.none() | st.text(max_size=3), st.text(max_size=3), st.text(max_size=3),
         ),
         max_size=3,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import platform
+import re
 import socket
 import struct
 from collections.abc import Iterator
@@ -28,6 +30,11 @@ from amber.server.wire.control import (
     loader_end,
 )
 from amber.server.wire.starting import sealed
+
+
+def _refuses() -> bool:
+    system, release = platform.system(), re.match(r"(\d+)\.(\d+)", platform.release())
+    return system == "Linux" and release is not None and tuple(map(int, release.groups())) >= (6, 16)
 
 
 @pytest.fixture
@@ -82,9 +89,20 @@ def test_descriptors_come_with_their_frames(ends: tuple[Control, Control]) -> No
 def test_the_front_takes_no_descriptors(ends: tuple[Control, Control]) -> None:
     front, loader = ends
     before = len(os.listdir("/dev/fd"))
-    loader.send(Forked(lane=0, pid=1), [0, 1, 2])
-    assert front.receive() + front.receive() == [(Forked(lane=0, pid=1), [])]
+    with contextlib.suppress(Closed):  # newer systems refuse what others throw away
+        loader.send(Forked(lane=0, pid=1), [0, 1, 2])
+    assert [fds for _, fds in front.receive() + front.receive()] in ([], [[]])
     assert len(os.listdir("/dev/fd")) == before
+
+
+@pytest.mark.skipif(not _refuses(), reason="needs Linux 6.16")
+def test_descriptors_sent_to_the_front_stay_with_who_sent_them(ends: tuple[Control, Control]) -> None:
+    # one that lingers when it is closed would hold up the front for as long as its sender likes
+    front, loader = ends
+    with pytest.raises(Closed, match="not permitted"):
+        loader.send(Forked(lane=0, pid=1), [0])
+    loader.send(Forked(lane=0, pid=1))
+    assert front.receive() == [(Forked(lane=0, pid=1), [])]
 
 
 def test_the_end_of_the_other_side_is_told(ends: tuple[Control, Control]) -> None:
@@ -131,7 +149,7 @@ def test_a_policy_goes_as_plain_data() -> None:
     policy = Policy(allow=("pkg.Thing",), verdict="equivalent")
     order = Order(**Order.policy_of(policy))
     back = msgspec.msgpack.decode(msgspec.msgpack.encode(order), type=Order)
-    assert (back.allow, back.verdict, back.limits["members"]) == (["pkg.Thing"], "equivalent", policy.limits.members)
+    assert Policy.from_dict(back.policy) == policy
 
 
 def test_a_sealed_copy_cannot_be_changed() -> None:

@@ -82,6 +82,17 @@ def test_a_refusal_of_a_program_names_row_and_column(bench: Callable[..., Any], 
     served = bench("frame-of-floats", "program")
     (found,) = served.ask([served.rows(bad)])
     assert (found.status, found.row, found.column) == (422, 2, "q")
+    assert found.expected == "a number that is not infinite"
+
+
+def test_a_refusal_of_an_original_says_what_a_row_is(bench: Callable[..., Any], shelf: Any) -> None:
+    _, rows = shelf("matrix")
+    bad = rows[:3].copy()
+    bad[1, 2] = np.nan
+    served = bench("matrix", "original")
+    (found,) = served.ask([served.rows(bad)], "original")
+    assert (found.status, found.row) == (422, 1)
+    assert found.expected.startswith("4 values, each a number (FP64)")
 
 
 def test_a_text_where_a_number_is_wanted_names_its_row(bench: Callable[..., Any], shelf: Any) -> None:
@@ -93,6 +104,7 @@ def test_a_text_where_a_number_is_wanted_names_its_row(bench: Callable[..., Any]
         (found,) = served.ask([part], route)
         assert (found.status, found.code, found.row) == (422, "input-refused", 1)
         assert found.column == "age"
+        assert "a number" in found.expected or "a whole number" in found.expected
 
 
 def test_every_part_may_fail(bench: Callable[..., Any]) -> None:

@@ -1,4 +1,4 @@
-"""Whatever a run raised, as status, code, sentence, row and column."""
+"""Whatever a run raised, as status, code, sentence, row, column and what was expected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from amber.errors import FormatError, LimitError, SourceError
-from amber.server.worker.blame import Columns, failed
+from amber.programs.requests import refusal
+from amber.server.worker.blame import Columns, Words, failed
 
 COLUMNS = Columns({"column 'a'": "a", "column 'a: b'": "a: b", "column 3": "three", "column 'row 5'": "odd"})
 
@@ -31,7 +32,7 @@ def test_row_and_column_come_out_of_the_sentence(message: str, row: Any, column:
     for code in ("input-refused", "outside-domain"):
         found = failed(2, SourceError(code, message, hint="do"), COLUMNS)
         assert found[:3] == (2, 422, code)
-        assert (found[4], found[5], found[6]) == (row, column, "do")
+        assert (found.row, found.column, found.hint) == (row, column, "do")
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,14 @@ def test_statuses_follow_whose_fault_it_is(error: Exception, status: int, code: 
     assert found[1:3] == (status, code)
     assert "secret" not in found[3]
     assert "\x1b" not in found[3]
+
+
+def test_what_was_expected_is_the_programs_word_else_the_columns_else_the_rows() -> None:
+    words = Words({"a": "a number (FP64)"}, "a: a number (FP64), b: text")
+    columns = Columns({"column 'a'": "a", "column 'b'": "b"}, lambda: words)
+    said = refusal("row 3, column 'a': missing; the model refuses it", expected="a finite number")
+    assert failed(0, said, columns).expected == "a finite number"
+    assert failed(0, SourceError("input-refused", "column 'a': no"), columns).expected == "a number (FP64)"
+    assert failed(0, SourceError("input-refused", "column 'b': no"), columns).expected == words.row
+    assert failed(0, ValueError("no"), columns).expected == words.row
+    assert failed(0, RuntimeError("no"), columns).expected == ""

@@ -39,7 +39,7 @@ def asked(answering: Answering, body: bytes, **job: Any) -> Any:
     memory = os.memfd_create("body")
     os.write(memory, body)
     try:
-        control.send(Job(id=1, form="simple", accept="application/json", **job), [memory])
+        control.send(Job(form="simple", accept="application/json", **job), [memory])
         frames: list[Any] = []
         while not frames or not isinstance(frames[-1], Ended | Failed):
             frames += [frame for frame, _ in control.receive()]

@@ -18,6 +18,7 @@ from amber.server.wire.control import Order
 from amber.server.wire.starting import sealed
 from amber.server.worker import loading
 from amber.server.worker.loading import load, refusal_of
+from tests.unit.signing import WANTS_ALICE
 
 
 def code_of(order: Order, source: Any) -> str:
@@ -81,12 +82,13 @@ def test_without_cases_nothing_is_vouched_for(shelf: Any, monkeypatch: Any, rout
 @pytest.mark.parametrize(
     ("order", "code"),
     [
-        (Order(signers=["somebody"]), "policy-refused"),
-        (Order(verdict="identical"), "verdict-too-low"),
-        (Order(limits={"manifest_bytes": 10}), "limit-manifest-bytes"),
-        (Order(limits={"program_nodes": 1}), "limit-program-nodes"),
+        (Order(**Order.policy_of(WANTS_ALICE)), "policy-refused"),
+        (Order(policy={"verdict": "identical"}), "verdict-too-low"),
+        (Order(policy={"limits": {"manifest_bytes": 10}}), "limit-manifest-bytes"),
+        (Order(policy={"limits": {"program_nodes": 1}}), "limit-program-nodes"),
+        (Order(expect="another"), "policy-refused"),
     ],
-    ids=["signers", "verdict", "manifest", "graph"],
+    ids=["signers", "verdict", "manifest", "graph", "name"],
 )
 def test_the_policy_is_kept(shelf: Any, order: Order, code: str) -> None:
     assert code_of(order, shelf("matrix")[0]) == code

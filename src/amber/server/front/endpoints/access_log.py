@@ -76,7 +76,7 @@ class AccessLog:
             request.path if len(request.path) <= 200 else shown(request.path),
             status,
             round(seconds, 6),
-            len(request.body),
+            len(request.body) or request.taken,
             sent,
             request.traceparent.decode("latin-1"),
             model,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Backoff:
-    """Doubles from `first` to `longest` seconds, and begins again after a life of `healthy` seconds."""
+    """Nothing after a life of `healthy` seconds; after shorter ones from `first` on twice as long, up to `longest`."""
 
     def __init__(self, first: float = 0.5, longest: float = 30.0, healthy: float = 60.0) -> None:
         self._first, self._longest, self._healthy = first, longest, healthy
@@ -14,6 +14,7 @@ class Backoff:
         """Return the seconds to wait after a life of so many seconds."""
         if lived >= self._healthy:
             self._next = self._first
+            return 0.0
         now = self._next
         self._next = min(self._longest, now * 2)
         return now

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import stat
 from collections.abc import Iterator
 
-from amber.archive.source import open_source
-from amber.archive.write import to_bytes
 from amber.errors import SourceError
 from amber.limits import DEFAULT
 from amber.server.wire.starting import sealed
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_NO_ROOM = (errno.ENOSPC, errno.ENOMEM, errno.EFBIG, errno.EDQUOT)  # of writing: reading gives none of these
 _BY_DESCRIPTOR = "/proc/self/fd"
 
 
@@ -29,7 +29,7 @@ def private_copy(path: str, *, most_bytes: int | None = None, follow: bool = Tru
 
     Raises:
         SourceError: `source-missing`, `source-unreadable`, `source-not-file`; `memory-short`: it is larger than
-        `most_bytes`.
+        `most_bytes`, or there is no room for a copy.
         FormatError: A folder that is no artifact.
     """
     with _opened(path, follow) as (descriptor, info):
@@ -42,11 +42,17 @@ def private_copy(path: str, *, most_bytes: int | None = None, follow: bool = Tru
             with os.fdopen(os.dup(descriptor), "rb", buffering=0) as file:
                 return sealed(file)
         except OSError as error:
+            if error.errno in _NO_ROOM:
+                said = f"there is no room for a private copy: {error.strerror}"
+                raise SourceError("memory-short", said, where=path) from error
             raise SourceError("source-unreadable", _said(error), where=path) from error
 
 
 def _packed(folder: int, path: str) -> bytes:
     """Return the members of a folder as one artifact. The loader proves them; here only their names are."""
+    from amber.archive.source import open_source  # what one file does without: the server starts sooner
+    from amber.archive.write import to_bytes
+
     # by its descriptor: a link that takes the folder's place now is not followed
     known = os.path.isdir(_BY_DESCRIPTOR)
     with open_source(f"{_BY_DESCRIPTOR}/{folder}" if known else path) as opened:

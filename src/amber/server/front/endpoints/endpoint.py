@@ -14,6 +14,7 @@ from amber.server.events import Loaded, Loading, Noted, Refused
 from amber.server.formats.examples import example
 from amber.server.front.endpoints import memory
 from amber.server.front.endpoints.backoff import Backoff
+from amber.server.front.endpoints.compatible import alike, breaks
 from amber.server.front.endpoints.host import Host
 from amber.server.front.endpoints.process import LoadError
 from amber.server.front.endpoints.rollback import Takeover
@@ -22,6 +23,7 @@ from amber.server.interface import Interface
 from amber.server.settings import ModelSettings
 from amber.server.wire import control
 
+_BESIDE_SECONDS = 4.0  # between two tries of a newcomer at most: each takes from the version that answers
 _REMEMBERED_SECONDS = 300.0  # counters of a version that has ended
 
 
@@ -77,10 +79,11 @@ class Endpoint:
             found["refused"] = dict(self.refused)
         return found
 
-    async def load(self) -> bool:
+    async def load(self, asked: bool = False) -> bool:
         """Verify what is at the path now and let it take over; return whether it did.
 
-        One at a time: a second call waits for the first.
+        One at a time: a second call waits for the first. `asked`: somebody wants this very file, also where callers
+        of the version that answers must ask otherwise from then on.
         """
         async with self._one:
             before, self.wanted = self.wanted, True
@@ -93,7 +96,7 @@ class Endpoint:
             began = self._host.loop.time()
             refused: control.Refused | None = None
             try:
-                await self._made(new)
+                await self._made(new, asked)
             except LoadError as error:
                 refused = error.refused
             except Exception as error:  # whatever it was, the other models are served
@@ -105,7 +108,7 @@ class Endpoint:
             if refused is not None:
                 await self._refuse(new, refused)
                 self.wanted = before
-                if self.current is new and refused.code in PASSING:
+                if refused.code in PASSING and (self.current is new or not asked):
                     self._host.spawn(self._again())
                 return False
             self._backoff = Backoff()
@@ -114,10 +117,13 @@ class Endpoint:
             return True
 
     async def _again(self) -> None:
-        """Try once more, after a while, where nobody answers for a reason that may pass."""
-        tried = self.current
-        await asyncio.sleep(self._backoff.wait(0.0))
-        if self.wanted and self.current is tried and tried.state == "UNAVAILABLE":
+        """Try once more, after a while, what was refused for a reason that may pass; a few times where one answers."""
+        refused, wait = self.refused, self._backoff.wait(0.0)
+        if self.current.state == "READY" and wait > _BESIDE_SECONDS:
+            self._backoff = Backoff()
+            return
+        await asyncio.sleep(wait)
+        if self.wanted and self.refused is refused and self.current.state in ("READY", "UNAVAILABLE"):
             await self.load()
 
     async def unload(self) -> None:
@@ -151,11 +157,11 @@ class Endpoint:
         elif ruling != "watch":
             self._host.spawn(self._keep())
 
-    async def _made(self, new: Version) -> None:
+    async def _made(self, new: Version, asked: bool) -> None:
         """Have a version verified and started, where there is room for it.
 
         Raises:
-            LoadError: It is refused, or does not fit the memory.
+            LoadError: It is refused, does not fit the memory, or its callers could not go on.
         """
         await new.copy()
         limit = self._host.settings.memory
@@ -174,8 +180,28 @@ class Endpoint:
             message = f"{new.label} is served already, from another file"
             hint = "give one of them a name or a version of its own"
             raise LoadError(control.Refused(code="name-taken", message=message, hint=hint))
+        if not asked and not self._host.settings.allow_interface_change:
+            self._continues(new.interface)
         if limit is not None:
             await self._fits(limit, 0, "are")
+
+    def _continues(self, new: Interface) -> None:
+        """Look whether callers of the version that answers can go on with a newcomer.
+
+        Raises:
+            LoadError: They cannot.
+        """
+        old = self.current
+        if old.state != "READY":
+            return
+        broken = breaks(old.interface, new)
+        if broken:
+            message = f"callers of {old.label} could not go on: {'; '.join(broken)}"
+            hint = "serve it under another name, load it by the admin's endpoint, or set allow_interface_change"
+            refused = control.Refused(
+                code="interface-incompatible", message=message, hint=hint, name=new.name, version=new.version
+            )
+            raise LoadError(refused)
 
     async def _fits(self, limit: int, more: int, verb: str) -> None:
         used = await self._host.measured(self._host.pids()) + more
@@ -205,11 +231,13 @@ class Endpoint:
         self._host.changed()
 
     def _compare(self, old: Interface, new: Interface) -> None:
-        """Tell whoever runs the server where callers have to ask otherwise from now on."""
-        if (old.form, old.inputs, old.outputs) != (new.form, new.inputs, new.outputs):
-            message = f"{new.name}/{new.version} takes or gives something else than {old.name}/{old.version} did"
-            noted = Noted(message=message, code="interface-changed", name=new.name, version=new.version)
-            self._host.announce(noted)
+        """Tell whoever runs the server that callers may, or must, ask otherwise from now on."""
+        broken = breaks(old, new)
+        if not broken and alike(old, new):
+            return
+        said = "; ".join(broken) or "whoever asks as before is answered"
+        message = f"{new.name}/{new.version} takes or gives something else than {old.version} did: {said}"
+        self._host.announce(Noted(message=message, code="interface-changed", name=new.name, version=new.version))
 
     async def _refuse(self, new: Version, refused: control.Refused) -> None:
         self.refusals += 1

@@ -6,11 +6,11 @@ Tests give their own ways to copy and to start: they simulate the processes, not
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from amber.policy import Policy
+from amber.policy import Policy, in_force
 from amber.server.events import Announce
 from amber.server.front.endpoints import memory
 from amber.server.front.endpoints.copies import private_copy
@@ -38,8 +38,8 @@ class Runner(Protocol):
     async def serve(self, queue: Queue) -> None:
         """Have workers forked and given to the queue."""
 
-    def bulk(self) -> Control:
-        """Return a connection to a fresh process for large bodies."""
+    def bulk(self, number: int, ended: Sequence[int]) -> Control:
+        """Return a connection to a fresh process for large bodies; those of other numbers have ended."""
 
     async def stop(self) -> None:
         """End all of it."""
@@ -82,7 +82,7 @@ class Host:
     def __post_init__(self) -> None:
         if not self.policy:
             path = self.settings.policy
-            self.policy = Order.policy_of(Policy() if path is None else Policy.from_file(path))
+            self.policy = Order.policy_of(in_force(None if path is None else Policy.from_file(path)))
 
     def start(self, order: Order, artifact: int) -> Runner:
         """Return a process for an order; it is not running yet."""

@@ -7,10 +7,9 @@ dies is forked anew, sooner where it lived long; a loader that dies takes its wo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from amber.server.exchange import Failure
 from amber.server.front.endpoints.backoff import Backoff
@@ -65,7 +64,7 @@ class Process:
         self._lanes: dict[int, WorkerLane] = {}
         self._numbers = 0
         self._stillborn = 0
-        self._backoff = Backoff(first=0.05, longest=10.0)
+        self._backoff = Backoff(first=0.05, longest=1.0, healthy=10.0)  # a fork is cheap
         self._born: dict[int, float] = {}
         self._serving = self._stopping = False
 
@@ -116,8 +115,12 @@ class Process:
                 raise LoadError(Refused(code="load-timeout", message=message)) from error
         self._serving = True
 
-    def bulk(self) -> Control:
-        """Have the process for large bodies forked, and return the connection to it; it ends when that is closed.
+    def bulk(self, number: int, ended: Sequence[int]) -> Control:
+        """Have a process for large bodies forked, and return the connection to it; it ends when that is closed.
+
+        Args:
+            number: Of the process.
+            ended: Numbers of those that were given up, which may not have noticed.
 
         Raises:
             Failure: The loader is gone.
@@ -126,7 +129,7 @@ class Process:
         try:
             if self._control is None:
                 raise Closed("no loader")
-            self._control.send(control.Bulk(), [theirs.fileno()])
+            self._control.send(control.Bulk(number=number, ended=list(ended)), [theirs.fileno()])
         except Closed as error:
             ours.close()
             message = "the process that holds the model is gone"
@@ -156,11 +159,13 @@ class Process:
             return
         number = self._numbers = self._numbers + 1
         lane = create(self._bytes, self._bytes, self._interface, kind=self._kind)
-        self._lanes[number] = WorkerLane(lane, self._loop, self._process.pid)
+        self._lanes[number] = WorkerLane(lane, self._loop, self._process.pid, self._untold)
         self._born[number] = self._loop.time()
         frame = Serve(lane=number, kind=lane.kind, request_bytes=lane.request_bytes, answer_bytes=lane.answer_bytes)
-        with contextlib.suppress(Closed):  # then the loader is gone, which is heard of too
+        try:
             self._control.send(frame, lane.fds())
+        except Closed as error:  # it is gone, or hears nothing
+            self._loop.call_soon(self._ended, f"the process that holds the model cannot be reached ({error})")
         lane.handed_over()
 
     def _fork_again(self) -> None:
@@ -213,6 +218,9 @@ class Process:
             )
         elif not self._stopping:
             self._loop.call_later(self._backoff.wait(lived), self._fork_again)
+
+    def _untold(self) -> None:
+        self._ended("the process that holds the model did not say that a worker had ended")
 
     def _settled(self) -> None:
         if not self._up.done() and all(lane.pid for lane in self._lanes.values()):

@@ -17,31 +17,16 @@ from amber.server.front.endpoints.fallback import Fallback
 from amber.server.front.endpoints.lanes import Clock, Done, Lane, Outcome, Ticket, Timer
 from amber.server.front.endpoints.rate import Rate
 from amber.server.front.endpoints.sliced import Sliced
+from amber.server.front.endpoints.slot import NEVER, Slot
+from amber.server.front.endpoints.unfit import not_served, too_large, unsendable
 from amber.server.front.endpoints.waiting import Line, Lines, Waiting, late, poisoned
 from amber.server.interface import Interface, Route
 
 _LOG = logging.getLogger("amber.server")
-_NEVER = float("inf")
 _LINES = 1024  # remembered; a client chooses the sets of outputs
 _SPLIT_SECONDS = 0.002  # a run expected to take longer is shared between workers that have nothing to do
 _GRAIN = 0.02  # seconds between two looks at everything that waits
 _SIZES = 16  # counters of batch sizes: 1, 2, 4 ... 2^15 requests
-
-
-class Slot:
-    """One worker and what it is doing."""
-
-    __slots__ = ("batch", "forced", "lane", "limit", "line", "probed", "probing", "sent")
-
-    def __init__(self, lane: Lane, now: float) -> None:
-        self.lane = lane
-        self.line: Line | None = None
-        self.batch: list[Waiting] = []
-        self.sent = now
-        self.limit = _NEVER  # when the worker is ended, because nobody waits any longer for what it runs
-        self.probing = False
-        self.probed = now  # when the last probe was answered
-        self.forced = False  # a probe goes before the next batch
 
 
 class Queue:
@@ -70,6 +55,8 @@ class Queue:
     ) -> None:
         self.interface, self.bounds = interface, bounds
         self.routes = frozenset(routes) or frozenset({interface.route})
+        self._route = interface.route
+        self._falls_back = bounds.fallback and "original" in self.routes
         self.refusal: Failure | None = None
         self.on_probe: Callable[[Lane, Failure | None], None] = lambda lane, failure: None
         self.on_empty: Callable[[], None] = lambda: None
@@ -84,7 +71,7 @@ class Queue:
         self._waiting = Lines()
         self._planned = False
         self._rate = Rate(clock.time())
-        self._soonest = _NEVER  # no deadline is before
+        self._soonest = NEVER  # no deadline is before
         self._timer: Timer | None = None
         self._purge_again = clock.time()
         self._running = 0
@@ -123,16 +110,18 @@ class Queue:
         """
         if self.refusal is not None:
             raise replace(self.refusal)
+        until = NEVER if deadline is None else deadline
         if self._is_full(asked.rows):
             self._refuse_more(asked.rows)
-        if self.bounds.fallback and asked.route is None and "original" in self.routes:
+        if self._falls_back and asked.route is None:
             asked.route = self.interface.route
             if asked.route == "program":
-                return Fallback(self._submit, done, _NEVER if deadline is None else deadline).ask(asked)
-        return self._submit(asked, done, _NEVER if deadline is None else deadline)
+                return Fallback(self._submit, done, until).ask(asked)
+        return self._submit(asked, done, until)
 
     def _submit(self, asked: Asked, done: Done, deadline: float) -> Ticket:
-        line = self._line(asked)
+        key = (asked.route or self._route, asked.outputs)
+        line = self._lines.get(key) or self._new_line(*key)
         if asked.rows > line.most_rows:
             return self._sliced(asked, done, deadline, line)
         return self._add(line, Waiting(asked, done, deadline))
@@ -148,21 +137,16 @@ class Queue:
             self._clock.call_soon(self._plan)
         return waiting
 
-    def _line(self, asked: Asked) -> Line:
-        key = (asked.route or self.interface.route, asked.outputs)
-        line = self._lines.get(key)
-        if line is None:
-            line = self._lines[key] = self._new_line(*key)
-        return line
-
     def _new_line(self, route: Route, places: tuple[int, ...]) -> Line:
         if route not in self.routes:
-            raise replace(self._refusals.get(route) or _not_served(route))
+            raise replace(self._refusals.get(route) or not_served(route))
         if len(self._lines) >= _LINES:
             self._lines = {key: line for key, line in self._lines.items() if line.requests}
         outputs = [self.interface.outputs[place] for place in places]
         shared = self.bounds.shares(outputs, route)
-        return Line(route, places, shared, self.bounds.rows_that_fit(self.interface, places))
+        line = Line(route, places, shared, self.bounds.rows_that_fit(self.interface, places))
+        self._lines[route, places] = line
+        return line
 
     def _is_full(self, rows: int) -> bool:
         """Whether more rows would be too many; a request larger than the whole queue is taken where nobody waits."""
@@ -186,7 +170,7 @@ class Queue:
 
     def _sliced(self, asked: Asked, done: Done, deadline: float, line: Line) -> Ticket:
         if not line.shared:
-            raise _too_large(asked, line.most_rows)
+            raise too_large(asked, line.most_rows)
 
         def ask(part: Asked, answered: Done) -> Ticket:
             return self._add(line, Waiting(part, answered, deadline))
@@ -274,7 +258,7 @@ class Queue:
                 waiting.finish(replace(failure))
         if self._timer is not None:
             self._timer.cancel()
-            self._timer, self._soonest = None, _NEVER
+            self._timer, self._soonest = None, NEVER
         self._tell_empty()
 
     def probe(self, every: float) -> None:
@@ -321,12 +305,12 @@ class Queue:
             count = slot.lane.send([each.asked for each in batch], line.outputs, line.route)
         except Exception:
             _LOG.exception("a batch could not be written")
-            self._blame(line, batch, _unsendable)
+            self._blame(line, batch, unsendable)
             return True
         if count < len(batch):
             self._waiting.give_back(line, batch[max(count, 1) :])
             if not count:
-                batch[0].finish(_too_large(batch[0].asked, line.most_rows))
+                batch[0].finish(too_large(batch[0].asked, line.most_rows))
                 return True
             del batch[count:]
         self._idle.remove(slot)
@@ -336,7 +320,7 @@ class Queue:
     def _started(self, slot: Slot, line: Line, batch: list[Waiting], now: float) -> None:
         slot.line, slot.batch, slot.sent = line, batch, now
         slot.limit = max(each.deadline for each in batch)
-        if slot.limit == _NEVER:
+        if slot.limit == NEVER:
             slot.limit = now + self.bounds.request_seconds
         if slot.limit < self._soonest:
             self._watch(slot.limit)
@@ -370,7 +354,7 @@ class Queue:
         batch, slot.batch = slot.batch, []
         if slot.line is not None:
             self._running -= 1
-        slot.line, slot.limit, slot.probing = None, _NEVER, False
+        slot.line, slot.limit, slot.probing = None, NEVER, False
         return batch
 
     def _tell_empty(self) -> None:
@@ -387,7 +371,7 @@ class Queue:
         self._timer = self._clock.call_at(when, self._look)
 
     def _look(self) -> None:
-        self._timer, self._soonest = None, _NEVER
+        self._timer, self._soonest = None, NEVER
         now = self._clock.time()
         soonest = self._waiting.sweep(now)
         for slot in list(self._slots.values()):
@@ -406,20 +390,7 @@ class Queue:
 
     def _give_up(self, slot: Slot) -> None:
         """End a worker whose run nobody waits for any longer; `lost` will find nothing to repeat."""
-        slot.limit = _NEVER
+        slot.limit = NEVER
         for each in slot.batch:
             each.finish(late())
         slot.lane.kill()
-
-
-def _not_served(route: Route) -> Failure:
-    return Failure(503, "route-not-served", f"the {route} of this model is not served", hint="leave the route out")
-
-
-def _too_large(asked: Asked, rows: int) -> Failure:
-    message = f"{asked.rows} rows of this size do not fit one run, and they cannot be asked in parts"
-    return Failure(413, "request-too-large", message, hint=f"send fewer rows at once, {rows} at most, or smaller ones")
-
-
-def _unsendable() -> Failure:
-    return Failure(500, "request-unsendable", "the request could not be handed to a worker; the log says why")

@@ -130,7 +130,7 @@ class Repository:
         self.started = True
 
     async def load(self, name: str) -> None:
-        """Load a model, or what is now where it was loaded from.
+        """Load a model, or what is now where it was loaded from, also where its callers must ask otherwise then.
 
         Raises:
             Failure: 404: there is none of that name. 403: there is no folder to load from. 422: it was refused; what
@@ -138,7 +138,7 @@ class Repository:
         """
         known = self.endpoint(name)
         endpoint = known or self._add(ModelSettings(path=self._path(name), name=name), follow=False)
-        if not await self._load(endpoint):
+        if not await self._load(endpoint, asked=True):
             said = endpoint.refused
             if known is None and not self.draining:  # nothing is served under this name, and nothing is missing
                 self._remove(endpoint)
@@ -256,10 +256,10 @@ class Repository:
             if self._changes[endpoint].look(now) and endpoint.wanted:
                 self._host.spawn(self._load(endpoint))
 
-    async def _load(self, endpoint: Endpoint) -> bool:
+    async def _load(self, endpoint: Endpoint, asked: bool = False) -> bool:
         taken = await self._host.loop.run_in_executor(None, stamp, endpoint.model.path)
         self._changes[endpoint] = Changes(taken)
-        return await endpoint.load()
+        return await endpoint.load(asked)
 
     def _pids(self) -> list[int]:
         return [pid for version in self.versions for pid in version.pids]

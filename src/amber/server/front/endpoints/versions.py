@@ -200,7 +200,7 @@ class Version:
             await self._stop()
             raise
         self._queue, self._began = queue, self._host.loop.time()
-        self._bulk = Bulk(self._host.loop, runner.bulk)
+        self._bulk = Bulk(self._host.loop, runner.bulk, self._host.settings.bulk_seconds)
         self.tally = self._host.watch.tally(self.label)
         self._become("READY")
 
@@ -216,7 +216,7 @@ class Version:
 
         Args:
             reason: Why, for whoever asks for it later.
-            seconds: To finish; None: as long as a request may take.
+            seconds: To finish; None: as long as a request may take, and a large one as long as it gets on.
         """
         self._over = True
         queue = self._queue
@@ -224,13 +224,13 @@ class Version:
         if queue is not None:
             queue.refusal = self.failure()
             until = self._host.settings.request_seconds if seconds is None else seconds
-            await asyncio.gather(self._drained(queue, until), self._bulk_drained(until))
+            await asyncio.gather(self._drained(queue, until), self._bulk_drained(seconds))
             queue.fail(self.failure())
         await self._stop()
         self._close()
         self._become("UNAVAILABLE", reason, self.code)
 
-    async def _bulk_drained(self, seconds: float) -> None:
+    async def _bulk_drained(self, seconds: float | None) -> None:
         if self._bulk is not None:
             await self._bulk.drained(self.failure(), seconds)
 
@@ -252,6 +252,7 @@ class Version:
                 name=model.name or "",
                 version=model.version or "",
                 routes=each,
+                expect=model.expect or "",
                 memory=settings.memory,
                 seconds=settings.load_seconds,
                 spawn=settings.spawn,

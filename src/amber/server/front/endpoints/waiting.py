@@ -9,6 +9,8 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from amber.server.exchange import Asked, Failure
 from amber.server.front.endpoints.lanes import Done, Outcome
 from amber.server.interface import Route
@@ -17,15 +19,20 @@ _NEVER = float("inf")
 _LOG = logging.getLogger("amber.server")
 
 
-class Waiting:
-    """One request on its way through the queue; `done` is called once, or never after `cancel`."""
+class Waiting(msgspec.Struct, eq=False):
+    """One request on its way through the queue; `done` is called once, or never after `cancel`.
 
-    __slots__ = ("_done", "alone", "asked", "deadline", "over")
+    Attributes:
+        deadline: In time of the loop.
+        over: Answered, or nobody waits for it any more.
+        alone: Repeated by itself, because a worker died of a batch that it was in.
+    """
 
-    def __init__(self, asked: Asked, done: Done, deadline: float) -> None:
-        self.asked, self._done, self.deadline = asked, done, deadline
-        self.over = False  # answered, or nobody waits for it any more
-        self.alone = False  # repeated by itself, because a worker died of a batch that it was in
+    asked: Asked
+    done: Done
+    deadline: float
+    over: bool = False
+    alone: bool = False
 
     def cancel(self) -> None:
         """Forget the request: its client is gone. It is not sent where it has not been yet."""
@@ -37,7 +44,7 @@ class Waiting:
             return
         self.over = True
         try:
-            self._done(self.asked, outcome)
+            self.done(self.asked, outcome)
         except Exception:  # the others of a batch get their answers whatever happens to one
             _LOG.exception("an answer could not be handed over")
 

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from amber.server.exchange import Asked
 from amber.server.front.endpoints.queue import Queue
 from amber.server.interface import Route
 from amber.server.wire.batch import Probed
 from amber.server.wire.ends import FrontLane
+
+UNTOLD_SECONDS = 10.0  # that a loader may take to say that a worker is gone
 
 
 class WorkerLane:
@@ -23,12 +25,16 @@ class WorkerLane:
         loop: Reads it.
         loader: Process id of the worker's parent, which must be what `/proc` says too; or of a loader that is the
             worker itself, and our own child.
+        untold: Called where the worker was ended and the loader has not said so for `UNTOLD_SECONDS`.
     """
 
-    def __init__(self, lane: FrontLane, loop: asyncio.AbstractEventLoop, loader: int) -> None:
+    def __init__(
+        self, lane: FrontLane, loop: asyncio.AbstractEventLoop, loader: int, untold: Callable[[], None]
+    ) -> None:
         self.lane = lane
         self.pid = 0
-        self._loop, self._loader = loop, loader
+        self._loop, self._loader, self._untold = loop, loader, untold
+        self._timer: asyncio.TimerHandle | None = None
         self._handle = -1  # a pidfd: the number of a dead process may be another's by now
         self._queue: Queue | None = None
 
@@ -41,14 +47,21 @@ class WorkerLane:
 
     def send(self, parts: Sequence[Asked], outputs: tuple[int, ...], route: Route) -> int:
         """Give the worker a batch (see `lanes.Lane`)."""
-        return self.lane.send(parts, outputs, route)
+        count = self.lane.send(parts, outputs, route)
+        if self.lane.broken:
+            self._give_up()
+        return count
 
     def probe(self) -> None:
         """Have the worker replay a few cases."""
         self.lane.probe()
+        if self.lane.broken:
+            self._give_up()
 
     def kill(self) -> None:
         """End the worker at once; the loader tells when it is gone."""
+        if self._timer is None:
+            self._timer = self._loop.call_later(UNTOLD_SECONDS, self._untold)
         if self._handle >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
@@ -61,8 +74,9 @@ class WorkerLane:
         if self._queue is not None:
             self._readable()  # it may have answered before it died
             self._loop.remove_reader(self.lane.fd)
-            queue, self._queue = self._queue, None
-            queue.lost(self, begun=not self.lane.untouched)
+            self._lost()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
@@ -70,16 +84,26 @@ class WorkerLane:
 
     def _readable(self) -> None:
         found = self.lane.receive()
-        if found is None or self._queue is None:
+        if self._queue is None:
             return
         if self.lane.broken:
-            # what it wrote was no answer: it is not asked again, and what it ran is repeated elsewhere
-            self._loop.remove_reader(self.lane.fd)
-            self.kill()
+            self._give_up()
         elif isinstance(found, Probed):
             self._queue.probed(self, found.failure)
-        else:
+        elif found is not None:
             self._queue.answered(self, found)
+
+    def _give_up(self) -> None:
+        """Ask it no more: what it wrote was no answer, or it cannot be reached. What it ran is repeated elsewhere."""
+        self._loop.remove_reader(self.lane.fd)
+        self.kill()
+        # not at once: the queue may be sending, and the loader's end, of which no request is the reason, is heard first
+        self._loop.call_soon(self._lost)
+
+    def _lost(self) -> None:
+        queue, self._queue = self._queue, None
+        if queue is not None:
+            queue.lost(self, begun=not self.lane.untouched)
 
 
 def _handle(pid: int, loader: int) -> int:

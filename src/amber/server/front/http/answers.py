@@ -81,6 +81,15 @@ def chunk(piece: bytes) -> tuple[bytes, bytes, bytes]:
     return b"%x\r\n" % len(piece), piece, b"\r\n"
 
 
+def last_chunk(trailers: Headers) -> bytes:
+    """Return the end of an answer in chunks.
+
+    Raises:
+        ValueError: A trailer has a line end in it.
+    """
+    return b"0\r\n%b\r\n" % _lines(trailers) if trailers else LAST_CHUNK
+
+
 def _head(status: int, content_type: bytes) -> bytes:
     """Return the first line and the headers that never change."""
     _lines(((b"content-type", content_type),))

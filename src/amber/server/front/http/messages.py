@@ -27,11 +27,11 @@ class Line(Protocol):
     def push(self, chunk: bytes) -> bool:
         """Send a piece; False: more is waiting than should."""
 
-    def finish(self, request: Request) -> None:
+    def finish(self, request: Request, trailers: Headers = ()) -> None:
         """Send the end of an answer that came in pieces."""
 
-    def cut(self, request: Request) -> None:
-        """Close at once: the client must see that the answer is not whole."""
+    def cut(self, request: Request, failure: Failure | None = None) -> None:
+        """Close without an end, with a failure as the last words: the client must see that the answer is not whole."""
 
     def resume(self) -> None:
         """Go on reading the body."""
@@ -55,15 +55,19 @@ class Stream:
         """Send a piece. False: wait for `on_drained` (pieces are kept all the same), or the client has gone away."""
         return not self._request.gone and self._line.push(chunk)
 
-    def end(self) -> None:
-        """The answer is whole."""
-        if not self._request.gone:
-            self._line.finish(self._request)
+    def end(self, trailers: Headers = ()) -> None:
+        """The answer is whole. `trailers`: headers that were not known when it began.
 
-    def abort(self) -> None:
-        """The answer cannot be finished: the connection is closed without its end, so that the client can tell."""
+        Raises:
+            ValueError: A trailer has a line end in it.
+        """
         if not self._request.gone:
-            self._line.cut(self._request)
+            self._line.finish(self._request, trailers)
+
+    def abort(self, failure: Failure) -> None:
+        """The answer cannot be finished: its last line says why, and the connection is closed without its end."""
+        if not self._request.gone:
+            self._line.cut(self._request, failure)
 
 
 class Request(msgspec.Struct, eq=False):
@@ -86,6 +90,7 @@ class Request(msgspec.Struct, eq=False):
         label: The model and version, for log and metrics; set by handlers.
         code: Of the failure, for log and metrics.
         rows: Asked for, for log and metrics; set by handlers.
+        taken: Bytes of a body that a `Sink` took, for the log; set by the sink.
         gone: Whether the client has gone away; answers then go nowhere.
     """
 
@@ -105,6 +110,7 @@ class Request(msgspec.Struct, eq=False):
     label: str = ""
     code: str = ""
     rows: int = 0
+    taken: int = 0
     answered: bool = False
     gone: bool = False
 
@@ -126,7 +132,8 @@ class Request(msgspec.Struct, eq=False):
             RuntimeError: It was answered before.
         """
         if not self.gone:
-            self._once()
+            if self.answered:
+                self._once()
             self.line.reply(self, status, body, content_type, headers)
             self.answered = True
 

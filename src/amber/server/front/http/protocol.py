@@ -11,11 +11,15 @@ under load most of those have, and their rows would be computed for nobody.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import socket
+import struct
 from time import monotonic
 from typing import cast
 
 from amber.server.exchange import Failure
+from amber.server.formats import errors
 from amber.server.front.http import answers
 from amber.server.front.http.admission import admit
 from amber.server.front.http.body import Chunked, Counted
@@ -114,7 +118,7 @@ class Connection(asyncio.Protocol):
         """The client has gone away, or the last answer is out."""
         self._state = CLOSED
         self._service.connections.discard(self)
-        request, intake = self._request, self._intake
+        request, intake, sent = self._request, self._intake, self._sent
         self._forget()
         self._ahead = b""
         self._out.clear()
@@ -130,7 +134,7 @@ class Connection(asyncio.Protocol):
         except Exception:
             _log.exception("request %s: what followed the client's going away failed", request.id)
         request.code = request.code or "client-gone"
-        self._watch(request, _GONE, 0, monotonic())
+        self._watch(request, _GONE, sent, monotonic())
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
@@ -260,7 +264,8 @@ class Connection(asyncio.Protocol):
                 return request.fail(*refused)
         request.parameters, request.scopes, request.key = admission.parameters, admission.scopes, admission.key
         self._route = admission.route
-        request.deadline = now + requested_seconds(headers, settings.request_seconds)
+        seconds = settings.request_seconds
+        request.deadline = now + (requested_seconds(headers, seconds) if b"x-request-timeout" in headers else seconds)
         if length == 0:
             return self._handle(request)
         ahead = self._ahead
@@ -406,17 +411,26 @@ class Connection(asyncio.Protocol):
         self._stalled = not self._writable
         return self._writable
 
-    def finish(self, request: Request) -> None:
+    def finish(self, request: Request, trailers: Headers = ()) -> None:
         """Send the end of the current answer."""
         if request is self._request and self._stream is not None:
             if self._chunks and request.method != "HEAD":
-                self._write(answers.LAST_CHUNK)
+                self._write(answers.last_chunk(trailers))
             self._answered(request, self._status, self._sent, self._keep)
 
-    def cut(self, request: Request) -> None:
-        """Close without an end."""
-        if request is self._request:
-            self.abort()
+    def cut(self, request: Request, failure: Failure | None = None) -> None:
+        """Close without an end; a failure is the last line before it."""
+        if request is not self._request:
+            return
+        if failure is None:
+            self._reset()
+            return
+        chunks = self._chunks
+        if chunks:
+            self.push(b"\n%b\n" % errors.body(failure, request.id))
+        self._answered(request, failure.status, self._sent, False)
+        if not chunks:
+            self._reset()
 
     def resume(self) -> None:
         """A sink takes more."""
@@ -431,7 +445,11 @@ class Connection(asyncio.Protocol):
         """Be ready for the next request, or close."""
         intake = self._intake
         unread = self._state == BODY
-        self._forget()
+        if unread or intake is not None or self._stream is not None:
+            self._forget()
+        else:  # what a whole answer leaves behind; what follows a head is set with the next one
+            self._request = None
+            self._blank = False
         request.on_gone = None
         now = monotonic()
         self._watch(request, status, sent, now)
@@ -497,6 +515,14 @@ class Connection(asyncio.Protocol):
                 stream.on_drained()
             except Exception as error:
                 self._broken(request, error)
+
+    def _reset(self) -> None:
+        """Close so that the client does not take it for the end of an answer that only the connection's end ends."""
+        end = self._transport.get_extra_info("socket")
+        if end is not None and end.family != getattr(socket, "AF_UNIX", None):
+            with contextlib.suppress(OSError):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
 
     def abort(self) -> None:
         """Close at once."""
