@@ -40,12 +40,19 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(cell(item) for item in line) + " |" for line in lines)
 
 
-def commands() -> list[click.Command]:
-    """Return the commands of `amber`, in the order of its help."""
+def commands() -> list[tuple[str, click.Command]]:
+    """Return the commands of `amber` and their words, in the order of its help; those of a group after the group."""
     group = next(item for item in vars(cli).values() if isinstance(item, click.Group))
     context = click.Context(group, info_name="amber")
-    found = [group.get_command(context, name) for name in group.list_commands(context)]
-    return [command for command in found if command is not None and not command.hidden]
+    found: list[tuple[str, click.Command]] = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is None or command.hidden:
+            continue
+        found.append((name, command))
+        inner = command.commands if isinstance(command, click.Group) else {}
+        found += [(f"{name} {word}", each) for word, each in inner.items()]
+    return found
 
 
 def option_rows(command: click.Command) -> Iterator[tuple[str, str]]:
@@ -64,10 +71,10 @@ def cli_page() -> str:
         "# Command line",
         "`amber COMMAND --help` prints the same. Exit codes: [Errors and exit codes](errors.md).",
     ]
-    for command in found:
-        usage = command.get_usage(click.Context(command, info_name=f"amber {command.name}", parent=None))
+    for words, command in found:
+        usage = command.get_usage(click.Context(command, info_name=f"amber {words}", parent=None))
         parts += [
-            f"## amber {command.name}",
+            f"## amber {words}",
             "```text\n" + " ".join(usage.split()).removeprefix("Usage: ") + "\n```",
         ]
         parts.append(inspect.cleandoc(command.help or ""))

@@ -18,6 +18,12 @@ from typing import Any
 from amber.codes import CODES
 from amber.limits import DEFAULT, Limits
 from amber.policy import NAME
+from amber.policy.consistency import MOST_RULES, MOST_SIGNERS
+from amber.policy.node import TIME
+from amber.policy.patterns import PATTERN, VERSION
+from amber.policy.policy import PRESETS
+from amber.policy.rules import HEX, KIND, RESULTS
+from amber.policy.signers import LABEL
 from amber.report import VERDICTS
 
 SPEC = Path(__file__).resolve().parent.parent / "spec"
@@ -89,29 +95,113 @@ def limits() -> str:
     return table(("limit", "default", "what it bounds"), rows)
 
 
-def policy_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a policy."""
+def texts(pattern: str = "", least: int = 0) -> dict[str, Any]:
+    """Return the schema of a list of texts."""
+    item: dict[str, Any] = {"type": "string"}
+    if pattern:
+        item["pattern"] = f"^{pattern}$"
+    return {"type": "array", "items": item} | ({"minItems": least} if least else {})
+
+
+def closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    """Return the schema of a table with these keys alone."""
+    found: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": properties}
+    return found | ({"required": list(required)} if required else {})
+
+
+# In TOML a time is a value of its own; a reader of JSON sees its text.
+MOMENT = {
+    "type": "string",
+    "pattern": f"^{TIME.pattern}$",
+    "description": "a date (its first moment in UTC), or a date and time with its zone",
+}
+CONTENT = {"type": "string", "minLength": 1, "description": "PEM, or a path relative to the policy's folder"}
+NAMES = texts(PATTERN.pattern, 1)
+LABELS = texts(LABEL.pattern, 1) | {"uniqueItems": True}
+COUNT = {"type": "integer", "minimum": 1, "default": 1}
+DIGEST = {"type": "string", "pattern": f"^{HEX.pattern}$"}
+
+
+def signer_schema() -> dict[str, Any]:
+    """Return the schema of one signer."""
+    text = {"type": "string", "minLength": 1, "maxLength": 2048}
+    certificate = closed({"root": CONTENT, "san": text, "subject": text}, "root")
+    certificate["oneOf"] = [{"required": ["san"]}, {"required": ["subject"]}]
+    root = CONTENT | {"description": "JSON, or a path relative to the policy's folder"}
+    identity = closed({"identity": text, "issuer": text, "trusted_root": root}, "identity", "issuer", "trusted_root")
+    key = closed({"key": CONTENT, "until": MOMENT}, "key")
+    signer = closed({
+        "keys": {"type": "array", "minItems": 1, "items": {"anyOf": [CONTENT, key]}},
+        "certificate": {"anyOf": [certificate, {"type": "array", "minItems": 1, "items": certificate}]},
+        "keyless": {"anyOf": [identity, {"type": "array", "minItems": 1, "items": identity}]},
+        "until": MOMENT,
+        "names": NAMES,
+    })  # fmt: skip
+    signer["anyOf"] = [{"required": [key]} for key in ("keys", "certificate", "keyless")]
+    return signer
+
+
+def rule_schema() -> dict[str, Any]:
+    """Return the schema of one rule."""
+    results = list(dict.fromkeys(result for order in RESULTS.values() for result in order))
+    demand = closed(
+        {"type": {"enum": list(RESULTS)}, "from": LABELS, "k": COUNT, "result": {"enum": results}}, "type", "from"
+    )
+    return closed(
+        {
+            "names": NAMES,
+            "require": {"type": "array", "items": closed({"from": LABELS, "k": COUNT}, "from")},
+            "attestations": {"type": "array", "items": demand},
+            "verdict": {"enum": list(VERDICTS)},
+            "kinds": texts(KIND.pattern),
+            "programs": {"enum": ["only"]},
+            "rows": {"enum": ["synthetic"]},
+            "max_bytes": {"type": "integer", "minimum": 0},
+            "minimum": {"type": "string", "pattern": f"^(?!0\\.0\\.0$){VERSION.pattern}$"},
+        },
+        "names",
+    )
+
+
+def limits_schema() -> dict[str, Any]:
+    """Return the schema of the limits."""
     kinds = {
         item.name: "integer" if isinstance(getattr(DEFAULT, item.name), int) else "number" for item in fields(Limits)
     }
-    properties = {
+    return closed({
         name: {"type": kind, "minimum": 0, "default": getattr(DEFAULT, name), "description": MEANINGS[name]}
         for name, kind in kinds.items()
-    }
-    names = {"type": "array", "items": {"type": "string", "pattern": f"^{NAME.pattern}$"}}
-    return {
+    })  # fmt: skip
+
+
+def policy_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a policy."""
+    revoked_key = {"anyOf": [DIGEST, closed({"fingerprint": DIGEST, "since": MOMENT}, "fingerprint")]}
+    digests = {"type": "array", "items": DIGEST}
+    head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The policy of a reader (spec/policy.md), as it stands in a TOML file",
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            "allow": names,
-            "verdict": {"enum": list(VERDICTS)},
-            "signers": {"type": "array", "items": {"type": "string"}},
-            "sharing": {"enum": ["tolerant", "exact"]},
-            "limits": {"type": "object", "additionalProperties": False, "properties": properties},
-        },
     }
+    return head | closed({
+        "preset": {"enum": list(PRESETS), "default": "default"},
+        "issued": MOMENT,
+        "expires": MOMENT,
+        "names": texts(PATTERN.pattern),
+        "verdict": {"enum": list(VERDICTS)},
+        "allow": texts(NAME.pattern),
+        "sharing": {"enum": ["tolerant", "exact"], "default": "tolerant"},
+        "limits": limits_schema(),
+        "signers": {
+            "type": "object",
+            "propertyNames": {"pattern": f"^{LABEL.pattern}$"},
+            "additionalProperties": signer_schema(),
+            "maxProperties": MOST_SIGNERS,
+        },
+        "rule": {"type": "array", "items": rule_schema(), "maxItems": MOST_RULES},
+        "revoked": closed({"ids": digests, "keys": {"type": "array", "items": revoked_key}, "certificates": digests}),
+        "timestamps": closed({"roots": {"type": "array", "items": CONTENT}}, "roots"),
+        "seen": closed({"file": {"type": "string", "minLength": 1}}, "file"),
+    })  # fmt: skip
 
 
 def filled(page: str, marker: str, text: str) -> str:

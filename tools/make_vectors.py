@@ -18,11 +18,22 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools.vectors import accepted, cases, containers, gadgets, manifests, native, tables, tensors, work  # noqa: E402
+from tools.vectors import (  # noqa: E402
+    accepted,
+    cases,
+    containers,
+    gadgets,
+    manifests,
+    native,
+    signatures,
+    tables,
+    tensors,
+    work,
+)
 from tools.vectors.index import Vector  # noqa: E402
 
 TARGET = ROOT / "spec" / "vectors"
-MAKERS = (accepted, containers, manifests, tensors, tables, gadgets, native, work, cases)
+MAKERS = (accepted, containers, manifests, tensors, tables, gadgets, native, work, cases, signatures)
 
 
 def every() -> Iterator[Vector]:

@@ -2,7 +2,7 @@
 
 from blake3 import blake3
 
-from spec.reference.form import LIMITS, STEPS, Refused, need, read_manifest, read_members
+from spec.reference.form import LIMITS, STEPS, Refused, need, read_manifest, read_members, signature_sizes
 from spec.reference.vocabulary import Audit
 
 
@@ -11,10 +11,12 @@ def read(source, limits=(), allow=()):
     code, limits = "", {**LIMITS, **dict(limits)}
     try:
         members = read_members(source, limits)
+        signature_sizes(members)
         for name, each in read_manifest(members, limits)["members"].items():
             need(blake3(members[name]).hexdigest() == each["blake3"], "digest-mismatch")
         Audit(members, limits, allow)
     except Refused as refusal:
         code = refusal.args[0]
     last = STEPS.get(code, 7)
-    return {step: "passed" if step < last else code if step == last else "not-asked" for step in (1, 3, 4, 6)}
+    said = {step: "passed" if step < last else code if step == last else "not-asked" for step in (1, 2, 3, 4, 6)}
+    return said | {2: code if last == 2 else "not-asked"}  # of step 2 the sizes alone

@@ -140,6 +140,12 @@ def read_members(source, limits):  # the payload of each member by its name: a f
     return need(all(zlib.crc32(members[name]) == crc for name, _, crc in entries), "crc-mismatch") or members
 
 
+def signature_sizes(members):
+    signed = [name for name in members if name.startswith(SIGNATURES)]
+    most = {name: 262144 + 256 * len(members) * name.endswith("-oms.sigstore.json") for name in signed}
+    need(all(len(members[name]) <= min(most[name], 1 << 24) for name in signed), "member-too-large")
+
+
 def read_manifest(members, limits):  # its form, its spelling, its values are looked at in this order; then the members
     need(len(members[MANIFEST]) <= limits["manifest_bytes"], "limit-manifest-bytes")
     manifest, canonical = decode(members[MANIFEST], "manifest-invalid")
@@ -162,8 +168,6 @@ def read_manifest(members, limits):  # its form, its spelling, its values are lo
     need({"model/tree.json", PYLOCK} | shards | pairs <= present, "member-missing")
     need(not cases or "cases" in manifest, "member-unlisted", cases or "cases" not in manifest, "member-missing")
     need(programs <= named, "member-unlisted", named <= programs, "member-missing")
-    most = {name: 262144 + 256 * len(members) * name.endswith("-oms.sigstore.json") for name in signed}
-    need(all(len(members[name]) <= min(most[name], 1 << 24) for name in signed), "member-too-large")
     for limit, name in LIMITED.items():
         need(len(members.get(name, b"")) <= limits[f"{limit}_bytes"], f"limit-{limit}-bytes")
     size, card = sum(len(members[name]) for name in cases), bytes(members.get("README.md", b""))

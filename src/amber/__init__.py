@@ -4,8 +4,8 @@ save:   object -> adapters (vocabulary) -> tree -> cases recorded on the rebuilt
 load:   bytes -> archive (step 1 container, 3 manifest, 4 digests) -> tree -> audit of names and values (step 6)
         -> adapters (closed vocabulary) -> object -> cases (step 9: the same answers?)
 
-`save`, `load`, `verify`, `diff` build models and live in `amber.models`; `inspect`, `pack` and `unpack` never do
-and live in `amber.vault`. Importing `amber` costs the standard library only; everything else is imported when used.
+`save`, `load`, `verify`, `diff` build models and live in `amber.models`; `inspect`, `pack`, `unpack` and `sign` never
+do and live in `amber.vault`. Importing `amber` costs the standard library only; everything else is imported when used.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from amber.errors import AmberError as AmberError
     from amber.errors import AmberWarning as AmberWarning
+    from amber.models.attest import Attested as Attested
+    from amber.models.attest import attest as attest
     from amber.models.bench import Measured as Measured
     from amber.models.bench import bench as bench
     from amber.models.diff import Difference as Difference
@@ -37,12 +39,15 @@ if TYPE_CHECKING:
     from amber.vault.inspect import inspect as inspect
     from amber.vault.pack import pack as pack
     from amber.vault.pack import unpack as unpack
+    from amber.vault.sbom.make import sbom as sbom
+    from amber.vault.sign import sign as sign
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AmberError": "amber.errors",
     "AmberWarning": "amber.errors",
+    "Attested": "amber.models.attest",
     "Client": "amber.server.client",
     "Difference": "amber.models.diff",
     "Exported": "amber.models.export",
@@ -51,6 +56,7 @@ _HOMES = {
     "Measured": "amber.models.bench",
     "Policy": "amber.policy",
     "Report": "amber.report",
+    "attest": "amber.models.attest",
     "bench": "amber.models.bench",
     "diff": "amber.models.diff",
     "export": "amber.models.export",
@@ -61,7 +67,9 @@ _HOMES = {
     "program": "amber.models.program",
     "redact": "amber.models.redact",
     "save": "amber.models.save",
+    "sbom": "amber.vault.sbom.make",
     "serve": "amber.server.local",
+    "sign": "amber.vault.sign",
     "unpack": "amber.vault.pack",
     "verify": "amber.models.verify",
 }

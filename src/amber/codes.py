@@ -25,6 +25,16 @@ CONTAINER: Table = {
     "member-name": (1, "the name of a member breaks the rules for names"),
 }
 
+SIGNATURES: Table = {
+    "attestation-subject": (2, "an attestation is about another artifact"),
+    "bundle-invalid": (2, "a bundle is not strict JSON of its schema with exactly one signature"),
+    "member-too-large": (2, "a member below signatures/ is larger than such a member may be"),
+    "signature-coverage": (2, "a signed statement does not describe exactly the members of this artifact"),
+    "signature-invalid": (2, "the signature is wrong under the key or certificate that the bundle names"),
+    "signature-over-container": (2, "the signature is over the file and not over its members"),
+    "statement-invalid": (2, "a signed statement is not strict JSON of its schema, or of a type that is not read"),
+}
+
 MANIFEST: Table = {
     "card-invalid": (3, "the model card is not UTF-8"),
     "format-unknown": (3, "the format version is not one this reader knows"),
@@ -40,7 +50,6 @@ MANIFEST: Table = {
     "manifest-value": (3, "a value of the manifest breaks its rule"),
     "member-missing": (3, "a member that is listed or required is not there"),
     "member-size": (3, "a member has another size than the manifest says"),
-    "member-too-large": (3, "a member below signatures/ is larger than such a member may be"),
     "member-unknown": (3, "a member stands where the format has no place for it"),
     "member-unlisted": (3, "a member is there that the manifest does not list or describe"),
     "metric-not-finite": (3, "a metric is not a finite number in its one spelling"),
@@ -54,8 +63,24 @@ DIGESTS: Table = {
 }
 
 POLICY: Table = {
+    "artifact-too-large": (5, "the artifact is larger than a rule of the policy accepts"),
+    "attestation-missing": (5, "an attestation that a rule of the policy demands is not there, or says too little"),
+    "id-revoked": (5, "the policy has taken this artifact back"),
+    "kind-refused": (5, "the model is of a kind that a rule of the policy does not accept"),
+    "name-refused": (5, "the policy does not accept artifacts of this name"),
+    "name-unexpected": (5, "the artifact has another name than the caller expects"),
+    "name-without-rule": (5, "the policy has no rule for this name, and its preset wants one"),
+    "policy-expired": (5, "the policy is no longer in force"),
+    "policy-not-yet": (5, "the policy is not in force yet"),
     "policy-refused": (5, "the reader's policy refuses the artifact"),
-    "signers-unsupported": (5, "the policy names signers, and this version cannot check signatures"),
+    "programs-only": (5, "a rule lets nothing run but a program, and there is none or the original was asked for"),
+    "rows-not-synthetic": (5, "a rule wants synthetic rows only, and recorded ones are in the artifact"),
+    "rule-without-signers": (5, "no rule for this name says who must sign, and the preset wants one"),
+    "signature-missing": (5, "a rule wants signatures, and nobody that the policy names has signed"),
+    "signers-missing": (5, "not enough different signers have signed to satisfy all lines of a rule"),
+    "version-reused": (5, "another artifact of this name and version has been seen"),
+    "version-rollback": (5, "a later version of this artifact has been seen"),
+    "version-too-low": (5, "the version is below the lowest that a rule accepts, or there is none"),
 }
 
 TENSORS: Table = {
@@ -205,6 +230,7 @@ REASONS: Table = {
     "no-cases": (9, "the artifact holds no recorded cases"),
     "replay-not-asked": (9, "the cases were not replayed because the caller said never"),
     "shape-changed": (9, "an answer has another shape than the recorded one"),
+    "signer-unknown": (2, "there are signatures, and none is of a signer that the policy names"),
     "step-drifted": (9, "the output of an inner step is beyond its tolerance, although every answer is the same"),
     "value-drifted": (9, "a value differs from the recorded one by more than its tolerance"),
 }
@@ -212,7 +238,12 @@ REASONS: Table = {
 CALLS: Table = {
     "address-unusable": (None, "the server cannot listen at the address"),
     "answer-invalid": (None, "the answer of a server is not one of the protocol"),
+    "attest-detached-only": (None, "a gate's refusal is written beside the artifact, never into it"),
+    "attest-invalid": (None, "a URI, digest, parameter or time of an attestation is not valid, or one is missing"),
+    "attest-too-large": (None, "the attestation has more bytes than a bundle may have"),
+    "attest-unchecked": (None, "nothing was seen that could be attested: no case was replayed, or there is no id"),
     "card-unreadable": (None, "the model card cannot be read"),
+    "certificate-invalid": (None, "a certificate, or the name to issue one for, cannot be used"),
     "demo-failed": (None, "a step of the tour did not end as it should"),
     "grpc-not-started": (None, "the process of gRPC ended before it listened"),
     "id-invalid": (None, "not an id: 64 lower-case hex characters"),
@@ -227,15 +258,28 @@ CALLS: Table = {
     "input-row": (None, "a row to predict cannot be read"),
     "input-unreadable": (None, "the rows to predict cannot be read"),
     "input-value": (None, "a value of the rows to predict cannot be read as its column"),
+    "key-exists": (None, "a file of a new key is there already; keys are never overwritten"),
+    "key-malformed": (None, "not a public or private key, or not in the one spelling of its form"),
+    "key-private": (None, "a private key stands where a public one is wanted"),
+    "key-unsupported": (None, "a key of another kind than P-256, P-384 and P-521"),
+    "keyring-foreign": (None, "the keyring holds what the command line does not write; it is left alone"),
+    "keyring-unusable": (None, "there is no folder for the keyring, or it cannot be written"),
     "keys-invalid": (None, "the file of API keys, or a key to add to it, is not valid"),
     "keys-unreadable": (None, "the file of API keys cannot be read or written"),
+    "label-unknown": (None, "the keyring has no signer of this label, or nothing of it that could be meant"),
     "memory-short": (None, "the memory for the artifact is not to be had"),
     "method-absent": (None, "the program has no form of this method; the original has it"),
     "method-unknown": (None, "the model has no such method"),
     "mmap-unsupported": (None, "files cannot be mapped on this system"),
     "output-form": (None, "the predictions cannot be written in this form"),
     "outside-domain": (None, "a row is outside the domain the program is certified for"),
+    "passphrase-invalid": (None, "a passphrase is not one line of text, or was not typed twice alike"),
+    "passphrase-missing": (None, "the private key is encrypted and no passphrase was given"),
+    "passphrase-unreadable": (None, "the descriptor or file with the passphrase cannot be read"),
+    "passphrase-weak": (None, "a new passphrase is too short"),
+    "passphrase-wrong": (None, "the private key cannot be decrypted with this passphrase"),
     "policy-invalid": (None, "the policy has an unknown key or a value that is not valid"),
+    "policy-permissions": (None, "somebody else could have written the policy, the keyring or a file they name"),
     "policy-unreadable": (None, "the policy file cannot be read"),
     "precision-unknown": (None, "not one of the precisions of a program"),
     "predict-answer": (None, "the model's answer cannot be written as a table"),
@@ -244,11 +288,16 @@ CALLS: Table = {
     "program-missing": (None, "the artifact holds no such program"),
     "replay-unknown": (None, "not one of the ways to replay"),
     "rows-invalid": (None, "what was given to a client is not rows of this model"),
+    "sbom-unknown": (None, "not one of the formats of a bill of materials"),
+    "seen-invalid": (None, "the file that remembers versions is not what Amber wrote; it never starts anew"),
+    "seen-unusable": (None, "the file that remembers versions cannot be read, locked or written"),
     "server-not-started": (None, "the server ended before it was ready"),
     "server-unreachable": (None, "there is no server at the address, or the connection was lost"),
     "settings-conflict": (None, "two settings of the server contradict each other, or one needs another"),
     "settings-invalid": (None, "a setting of the server is not known or not valid"),
     "settings-unreadable": (None, "the settings of the server cannot be read"),
+    "signer-failed": (None, "the command that signs failed, or did not answer with a signature by the key"),
+    "signer-invalid": (None, "the command that signs is empty or cannot be split into words"),
     "source-changed": (None, "the file changed while it was read"),
     "source-missing": (None, "there is no such file or folder"),
     "source-not-file": (None, "the source is not a regular file"),
@@ -297,6 +346,7 @@ SAVE: Table = {
 }
 
 SECTIONS: tuple[Table, ...] = (
-    CONTAINER, MANIFEST, DIGESTS, POLICY, TENSORS, TREE, AUDIT, PROGRAMS, ENVIRONMENT, CASES, REASONS, CALLS, SAVE,
+    CONTAINER, SIGNATURES, MANIFEST, DIGESTS, POLICY, TENSORS, TREE, AUDIT, PROGRAMS, ENVIRONMENT, CASES, REASONS,
+    CALLS, SAVE,
 )  # fmt: skip
 CODES: Table = {code: entry for section in SECTIONS for code, entry in section.items()}

@@ -97,6 +97,41 @@ class Finding:
         return "; ".join(parts) + f" [{self.code}]"
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One bundle: who signed it, as far as the reader's policy knows, and whether it counts.
+
+    Args:
+        member: Its name below `signatures/`, or the path of a detached one.
+        kind: What it states: `oms` (these members) or an attestation (`test-result`, ...).
+        method: `key`, `certificate`, `keyless`, or `unknown`.
+        status: `counted`, or why not: `unknown` (nobody this policy names), `expired`, `revoked`, `unsupported`.
+        signer: The policy's label of the signer; empty where it is not counted.
+        identity: A fingerprint of a key, a name in a certificate, an identity; its word alone where not counted.
+        time: When it was signed, where a timestamp or a log proves it (RFC 3339); else empty.
+        root: The root it names, where that is not the id.
+        detail: Why it is not counted, or what it says.
+    """
+
+    member: str
+    kind: str
+    method: str
+    status: str
+    signer: str = ""
+    identity: str = ""
+    time: str = ""
+    root: str = ""
+    detail: str = ""
+
+    def __str__(self) -> str:
+        who = f"{self.signer} ({self.identity})" if self.signer and self.identity else self.signer or self.identity
+        parts = [f"{self.kind} by {who or 'nobody known'}", f"{self.method}, {self.status}"]
+        parts += [f"signed {self.time}"] if self.time else []
+        parts += [f"its root is {self.root}, which is not the id"] if self.root else []
+        parts += [self.detail] if self.detail else []
+        return f"{self.member}: " + "; ".join(parts)
+
+
 def readable(expected: str, got: str) -> tuple[str, str]:
     """Return two answers with no more digits than tell them apart; what is no number stays as it is."""
     head, bracket, place = expected.partition(" (")
@@ -159,6 +194,9 @@ class Report:
     knife_edge: int = 0
     environment: tuple[str, ...] = ()  # what differs from the recorded environment, one line each
     notes: tuple[str, ...] = ()
+    signatures: tuple[Signature, ...] = ()
+    policy: str = ""  # digest of the policy in force
+    at: str = ""  # the time of judgement, where the caller gave one (RFC 3339)
     seconds: dict[str, float] = field(default_factory=dict, compare=False)
 
     @property
@@ -212,6 +250,9 @@ class Report:
             "findings": [{name: getattr(f, name) for name in f.__slots__} for f in self.findings],
             "environment": list(self.environment),
             "notes": list(self.notes),
+            "signatures": [{name: getattr(s, name) for name in s.__slots__} for s in self.signatures],
+            "policy": self.policy,
+            "at": self.at,
             "seconds": dict(self.seconds),
         }
 
@@ -221,6 +262,8 @@ class Report:
         for step in self.steps:
             tail = f"  [{step.code}]" if step.code else ""
             lines.append(f"  {step.number:>2} {step.name:<12} {step.status:<13} {shown(step.detail)}{tail}".rstrip())
+        lines += [f"  signature: {shown(line, 400)}" for line in self.signatures]
+        lines += [f"  at: {shown(self.at)}, the time you gave"] if self.at else []
         lines += [f"  refused: {shown(line)}" for line in self.refused]
         lines += [f"  - {line}" for line in lines_of(self.findings)]
         lines += [f"  environment: {shown(line)}" for line in self.environment]

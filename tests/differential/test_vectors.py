@@ -11,14 +11,19 @@ from tests.unit.spec.vectors import Row, accepted, index, policy, rejected, sour
 LAST = 6  # the reference reader ends with this step
 
 
-@pytest.mark.parametrize("row", [row for row in rejected() if row["step"] <= LAST], ids=lambda row: row["name"])
+def _done(row: Row) -> bool:
+    """Whether the reference reader does what refuses a vector: of signatures it looks at the sizes alone."""
+    return bool(row["step"] <= LAST and (row["step"] != 2 or row["code"] == "member-too-large"))
+
+
+@pytest.mark.parametrize("row", [row for row in rejected() if _done(row)], ids=lambda row: row["name"])
 def test_a_rejected_vector_gives_its_step_and_code(row: Row) -> None:
     said = reference(source(row), policy(row))
     assert (said.step, said.code) == (row["step"], row["code"])
 
 
 @pytest.mark.parametrize(
-    "row", [*accepted(), *(row for row in rejected() if row["step"] > LAST)], ids=lambda row: row["name"]
+    "row", [*accepted(), *(row for row in rejected() if not _done(row))], ids=lambda row: row["name"]
 )
 def test_an_accepted_vector_passes_and_so_does_one_of_a_later_step(row: Row) -> None:
     assert reference(source(row), policy(row)).code == ""

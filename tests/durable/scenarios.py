@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amber.archive.append import with_signatures
 from amber.archive.write import write_artifact, write_folder
 from amber.vault.pack import pack, unpack
 from tests.unit.archive.samples import members, tree_of
@@ -106,6 +107,18 @@ def redact_in_place(folder: Path) -> None:
     amber.redact(folder / "m.amber", folder / "m.amber")
 
 
+BUNDLES = {f"signatures/{number:04d}-oms.sigstore.json": b"{%d}" % number for number in (1, 2)}
+
+
+def signed_folder(folder: Path) -> None:
+    write_folder(folder / "f", members(tree_of(100, 5000, 7)))
+    with_signatures(str(folder / "f"), str(folder / "f"), dict(list(BUNDLES.items())[:1]))
+
+
+def sign(folder: Path, name: str) -> None:
+    with_signatures(str(folder / name), str(folder / name), BUNDLES)
+
+
 def nothing(_: Path) -> None:
     """An empty folder to begin with."""
 
@@ -119,6 +132,13 @@ ALL: dict[str, Scenario] = {
         "m", source_and_empty_folder, lambda folder: unpack(folder / "from.amber", folder / "m")
     ),
     "pack over a file": Scenario("m.amber", source_folder, lambda folder: pack(folder / "from", folder / "m.amber")),
+    "sign a file": Scenario("m.amber", old_file, lambda folder: sign(folder, "m.amber")),
+    "sign a folder": Scenario(
+        "f",
+        lambda folder: write_folder(folder / "f", members(tree_of(100, 5000, 7))),
+        lambda folder: sign(folder, "f"),
+    ),
+    "sign a signed folder": Scenario("f", signed_folder, lambda folder: sign(folder, "f")),
     "save over a model": Scenario("m.amber", save_old, save_new),
     "save a new model": Scenario("m.amber", nothing, save_new),
     "redact in place": Scenario("m.amber", save_old, redact_in_place),

@@ -17,6 +17,7 @@ import pytest
 
 import amber
 from amber.cli.tour.tampering import flip_one_byte, shift_means
+from tests.unit.policy.material import pem
 
 CLASS = '''
 """A class of the user's own."""
@@ -135,12 +136,13 @@ def test_verify(place: Place, patient: list[str], tmp_path: Path) -> None:
 
 def test_a_policy_of_the_reader(place: Place, tmp_path: Path) -> None:
     place.copy(tmp_path)
-    (tmp_path / "signed.toml").write_text('signers = ["release@example.org"]\n')
+    rule = '[[rule]]\nnames = ["churn"]\nrequire = [{from = ["release"]}]\n'
+    (tmp_path / "signed.toml").write_text(f'[signers.release]\nkeys = ["""\n{pem(1)}"""]\n{rule}')
     (tmp_path / "strict.toml").write_text('verdict = "equivalent"\n[limits]\nreplay_seconds = 900\n')
     (tmp_path / "wrong.toml").write_text("verdict = 3\n")
     (tmp_path / "small.toml").write_text("[limits]\nnodes = 3\n")
     (tmp_path / "rows.csv").write_text(place.rows[:2].to_csv(index=False))
-    assert "signers-unsupported" in ok("verify", "churn.amber", "--policy", "signed.toml", cwd=tmp_path, code=2)
+    assert "signature-missing" in ok("verify", "churn.amber", "--policy", "signed.toml", cwd=tmp_path, code=2)
     ok("predict", "churn.amber", "rows.csv", "--policy", "signed.toml", cwd=tmp_path, code=2)
     ok("verify", "churn.amber", "--policy", "strict.toml", cwd=tmp_path)
     ok("verify", "churn.amber", "--policy", "wrong.toml", cwd=tmp_path, code=64)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from amber.archive import names
 from tools.vectors import native
 from tools.vectors.artifact import Draft, plain, tensor
 from tools.vectors.graph import Node, draft
@@ -28,12 +27,6 @@ def vectors() -> Iterator[Vector]:
 
 
 def _members() -> Iterator[Vector]:
-    made = plain()
-    made.extra = {names.CARD: "# Card\n\n\u2603\n".encode(), "signatures/0001-oms.sigstore.json": b"{}",
-                  "signatures/0001.tlog-proof": b"x"}  # fmt: skip
-    yield accept(
-        "signatures", made, "a card, and signatures that this version cannot check: not-supported, not refused"
-    )
     made = plain()
     made.manifest |= {
         "name": "churn.eu-2", "version": "1.4.0", "created": "2030-01-31T12:00:00Z", "licence": "Apache-2.0",

@@ -7,12 +7,13 @@ interpret.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, NoReturn
 
 from amber.archive import names
-from amber.errors import FormatError, LimitError
+from amber.errors import FormatError, LimitError, SourceError
 from amber.limits import Limits
 
 MIB = 1024 * 1024
@@ -149,6 +150,25 @@ def _end(count: int, size: int, offset: int) -> bytes:
 def view_fetch(view: memoryview) -> Fetch:
     """Return a `Fetch` over memory."""
     return lambda offset, size: view[offset : offset + size]
+
+
+def file_fetch(descriptor: int, where: str) -> Fetch:
+    """Return a `Fetch` over a file, which raises SourceError (`source-changed`) where the file ends early."""
+
+    def fetch(offset: int, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            if hasattr(os, "pread"):
+                more = os.pread(descriptor, size - len(data), offset + len(data))
+            else:  # Windows
+                os.lseek(descriptor, offset + len(data), os.SEEK_SET)
+                more = os.read(descriptor, size - len(data))
+            if not more:
+                raise SourceError("source-changed", "the file shrank while it was read", where=where)
+            data = data + more if data else more
+        return data
+
+    return fetch
 
 
 def read_container(fetch: Fetch, size: int, limits: Limits) -> list[Member]:

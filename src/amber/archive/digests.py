@@ -63,12 +63,23 @@ def check_digests(expected: Mapping[str, str], members: Mapping[str, memoryview]
     """
     for name, digest in expected.items():
         if blake3_hex([members[name]]) != digest:
-            raise FormatError(
-                "digest-mismatch",
-                "the member is damaged or was changed",
-                where=name,
-                hint="fetch the file again",
-            )
+            raise _mismatch(name)
+
+
+def compare_digests(expected: Mapping[str, str], found: Mapping[str, str]) -> None:
+    """Compare BLAKE3 digests that were computed before with the listed ones (64 hex characters, by name).
+
+    Raises:
+        FormatError: `digest-mismatch`.
+    """
+    for name, digest in expected.items():
+        if found[name] != digest:
+            raise _mismatch(name)
+
+
+def _mismatch(name: str) -> FormatError:
+    message = "the member is damaged or was changed"
+    return FormatError("digest-mismatch", message, where=name, hint="fetch the file again")
 
 
 def of_each(work: Callable[[Sequence[Buffer]], Result], payloads: Sequence[Sequence[Buffer]]) -> list[Result]:
@@ -91,10 +102,16 @@ def sha256(parts: Sequence[Buffer]) -> bytes:
 def artifact_id(members: Mapping[str, Sequence[Buffer]]) -> str:
     """Return the id (64 hex characters): the OMS root over all members outside `signatures/`.
 
-    SHA-256 over the concatenated raw SHA-256 digests of the members, in code-point order of their names.
     State it only after the container, the manifest and the digests were checked for the same bytes: the root
     holds no names.
     """
-    covered = sorted(name for name in members if not names.is_signature(name))
-    digests = of_each(sha256, [members[name] for name in covered])
-    return sha256([b"".join(digests)]).hex()
+    covered = [name for name in members if not names.is_signature(name)]
+    return root_of(dict(zip(covered, of_each(sha256, [members[name] for name in covered]), strict=True)))
+
+
+def root_of(digests: Mapping[str, bytes]) -> str:
+    """Return the OMS root (64 hex characters) of raw SHA-256 digests by member, those of `signatures/` left out.
+
+    SHA-256 over the concatenated digests, in code-point order of the names.
+    """
+    return sha256([b"".join(digests[name] for name in sorted(digests) if not names.is_signature(name))]).hex()

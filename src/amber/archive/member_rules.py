@@ -28,7 +28,7 @@ def check_members(manifest: Manifest, sizes: Mapping[str, int], limits: Limits) 
     _check_shards(sizes)
     _check_cases(manifest, sizes)
     _check_programs(manifest, sizes)
-    _check_signatures(sizes)
+    check_signature_sizes(sizes)
     _check_limits(sizes, limits)
 
 
@@ -78,7 +78,12 @@ def _check_programs(manifest: Manifest, sizes: Mapping[str, int]) -> None:
         raise _missing(min(absent), "the manifest describes this program")
 
 
-def _check_signatures(sizes: Mapping[str, int]) -> None:
+def check_signature_sizes(sizes: Mapping[str, int]) -> None:
+    """Check the sizes of the members below `signatures/`, before any of them is looked at.
+
+    Raises:
+        FormatError: `member-too-large`.
+    """
     for name, size in sizes.items():
         if names.is_signature(name) and size > names.signature_bytes(name, len(sizes)):
             raise FormatError("member-too-large", f"{size} bytes are too many for a signature", where=name)

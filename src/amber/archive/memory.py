@@ -120,6 +120,23 @@ def _read_large(fd: int, size: int) -> memoryview | None:
     return view if whole else None
 
 
+def read_range(fd: int, view: memoryview, begin: int, end: int, where: str) -> None:
+    """Read bytes [begin, end) of a file to the same place in `view`.
+
+    Raises:
+        SourceError: `source-changed`: the file ends before; `source-unreadable`.
+    """
+    part = view[begin:end]
+    try:
+        while part:
+            count = os.preadv(fd, [part], begin)
+            if not count:
+                raise SourceError("source-changed", "the file shrank while it was read", where=where)
+            part, begin = part[count:], begin + count
+    except OSError as error:
+        raise SourceError("source-unreadable", str(error), where=where) from error
+
+
 def fill(file: io.RawIOBase, view: memoryview, where: str) -> None:
     """Fill `view` from an unbuffered file.
 

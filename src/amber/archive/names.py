@@ -95,6 +95,11 @@ def is_signature(name: str) -> bool:
     return name.startswith(SIGNATURES)
 
 
+def is_bundle(name: str) -> bool:
+    """Whether the member is a signature or an attestation (no proof of a log)."""
+    return _BUNDLE.fullmatch(name) is not None
+
+
 def is_shard(name: str) -> bool:
     """Whether the member is a tensor shard."""
     return _SHARD.fullmatch(name) is not None

@@ -10,26 +10,41 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, TypeAlias
 
 from amber import threads
 from amber.archive import memory, names
-from amber.archive.container import Member, read_container, view_fetch
+from amber.archive.container import Member, file_fetch, read_container, view_fetch
 from amber.archive.folder import read_folder
+from amber.archive.hashing import Algorithm, Hashes, hash_members
 from amber.errors import FormatError, LimitError, SourceError, UsageError
 from amber.limits import DEFAULT, Limits
 
-Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO"
+Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | OpenFile"
 Mmap: TypeAlias = "bool | Literal['auto']"
 Form: TypeAlias = Literal["file", "folder", "bytes"]
 
 MAP_BYTES = 256 * 1024 * 1024  # from here a local file is mapped
 CRC_BYTES = 1024 * 1024  # members below this have their CRC checked at every load
+_PIPED_BYTES = 16 * 1024 * 1024  # from here a file is hashed while it is read, where hashes are wanted
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A regular file that is open already and that nobody else writes, as a source; a large one may be mapped anywhere.
+
+    Args:
+        descriptor: Open for reading; its position is moved.
+        where: What errors call it.
+    """
+
+    descriptor: int
+    where: str
 
 
 @dataclass(slots=True)
@@ -42,6 +57,7 @@ class Opened:
     members: dict[str, memoryview]
     crcs: dict[str, int] = field(default_factory=dict)  # as stored; none in the folder form
     mapped: bool = False
+    hashes: Hashes | None = None  # where they were wanted
     _descriptor: int = -1
     _stat: os.stat_result | None = None
 
@@ -82,7 +98,14 @@ class Opened:
         self.close()
 
 
-def open_source(source: Source, *, mmap: Mmap = "auto", limits: Limits = DEFAULT, all_crcs: bool = False) -> Opened:
+def open_source(
+    source: Source,
+    *,
+    mmap: Mmap = "auto",
+    limits: Limits = DEFAULT,
+    all_crcs: bool = False,
+    wanted: Collection[Algorithm] = (),
+) -> Opened:
     """Read an artifact and prove its container: step 1.
 
     Args:
@@ -90,24 +113,35 @@ def open_source(source: Source, *, mmap: Mmap = "auto", limits: Limits = DEFAULT
         mmap: Map the file instead of reading it: True, False, or "auto" (a local file of 256 MiB or more).
         limits: The reader's caps.
         all_crcs: Check the CRC of every member, not only of those below 1 MiB, the manifest and signatures.
+        wanted: Hashes of every member to be computed in the same pass, as `hashes` of what is returned; with CRC-32
+            among them every CRC is checked.
 
     Raises:
         SourceError: It cannot be read: `source-url`, `source-missing`, `source-unreadable`,
         `source-not-file`, ... FormatError: It is not a valid container; the code says which rule. LimitError:
         It is larger than the limits allow. UsageError: `source-type`: not one of the kinds of source.
     """
-    opened = _open(source, mmap, limits)
+    opened = _open(source, mmap, limits, wanted)
     try:
-        _check_crcs(opened, all_crcs)
+        if wanted and opened.hashes is None:
+            opened.hashes = hash_members(opened.members, wanted)
+        if opened.hashes is not None and "crc32" in wanted:
+            _compare_crcs(opened.crcs, opened.hashes.crc32)
+        else:
+            _check_crcs(opened, all_crcs)
     except BaseException:
         opened.close()
         raise
     return opened
 
 
-def _open(source: Source, mmap: Mmap, limits: Limits) -> Opened:
+def _open(source: Source, mmap: Mmap, limits: Limits, wanted: Collection[Algorithm]) -> Opened:
     if isinstance(source, bytes | bytearray | memoryview):
         return _from_memory(_copied(memoryview(source).cast("B"), limits), "bytes", "bytes", limits)
+    if isinstance(source, OpenFile):
+        info = os.fstat(source.descriptor)
+        may_map = mmap is True or (mmap == "auto" and memory.CAN_MAP and info.st_size >= MAP_BYTES)
+        return _from_file(source.descriptor, info, source.where, limits, wanted, may_map)
     if not isinstance(source, str | os.PathLike):
         return _from_memory(_read_object(source, limits), "bytes", _name_of(source), limits)
     path = check_path(source)
@@ -115,10 +149,20 @@ def _open(source: Source, mmap: Mmap, limits: Limits) -> Opened:
         members = read_folder(path, limits, lambda name, fd, size: memory.read_exactly(fd, size, name))
         return Opened("folder", path, sum(map(len, members.values())), members)
     with open_file(path) as (descriptor, info):
-        check_size(info.st_size, limits, path)
-        if mmap is True or (mmap == "auto" and info.st_size >= MAP_BYTES and memory.is_local(path)):
-            return _mapped(descriptor, info, path, limits)
-        return _from_memory(memory.read_exactly(descriptor, info.st_size, path), "file", path, limits)
+        may_map = mmap is True or (mmap == "auto" and info.st_size >= MAP_BYTES and memory.is_local(path))
+        return _from_file(descriptor, info, path, limits, wanted, may_map)
+
+
+def hashes_of(opened: Opened) -> Hashes:
+    """Return all hashes of the members: those of the pass that read them, or of one made now, CRCs compared.
+
+    Raises:
+        FormatError: `crc-mismatch`.
+    """
+    if opened.hashes is None:
+        opened.hashes = hash_members(opened.members)
+        _compare_crcs(opened.crcs, opened.hashes.crc32)
+    return opened.hashes
 
 
 def check_path(source: str | os.PathLike[str]) -> str:
@@ -170,7 +214,8 @@ def open_file(path: str) -> Iterator[tuple[int, os.stat_result]]:
             raise SourceError("source-not-file", "is not a regular file", where=path)
         yield descriptor, info
     finally:
-        os.close(descriptor)
+        with suppress(OSError):  # nothing was written to it
+            os.close(descriptor)
 
 
 def _changed(before: os.stat_result, now: os.stat_result) -> bool:
@@ -192,10 +237,51 @@ def _mapped(descriptor: int, info: os.stat_result, path: str, limits: Limits) ->
     return opened
 
 
+def _from_file(
+    descriptor: int, info: os.stat_result, path: str, limits: Limits, wanted: Collection[Algorithm], may_map: bool
+) -> Opened:
+    check_size(info.st_size, limits, path)
+    if may_map:
+        return _mapped(descriptor, info, path, limits)
+    if wanted and info.st_size >= _PIPED_BYTES and hasattr(os, "preadv"):
+        return _piped(descriptor, info.st_size, path, limits, wanted)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return _from_memory(memory.read_exactly(descriptor, info.st_size, path), "file", path, limits)
+
+
+def _piped(descriptor: int, size: int, path: str, limits: Limits, wanted: Collection[Algorithm]) -> Opened:
+    """Read a file member by member, each piece hashed while it is in the cache.
+
+    Where the members lie is looked up in the file first, and proved over the memory afterwards: a file that changed in
+    between is refused, since the hashes would be of other ranges.
+    """
+    planned = read_container(file_fetch(descriptor, path), size, limits)
+    view = memory.allocate(size)
+    begins = {member.name: member.offset for member in planned}
+
+    def fill(name: str, begin: int, end: int) -> None:
+        memory.read_range(descriptor, view, begins[name] + begin, begins[name] + end, path)
+
+    hashes = hash_members({each.name: view[each.offset : each.offset + each.size] for each in planned}, wanted, fill)
+    position = 0
+    for member in planned:
+        memory.read_range(descriptor, view, position, member.offset, path)
+        position = member.offset + member.size
+    memory.read_range(descriptor, view, position, size, path)
+    if read_container(view_fetch(view), size, limits) != planned or os.fstat(descriptor).st_size != size:
+        raise SourceError("source-changed", "the file changed while it was read", where=path, hint="open it again")
+    return _of_members(view, planned, "file", path, hashes)
+
+
 def _from_memory(view: memoryview, form: Form, where: str, limits: Limits) -> Opened:
-    members: list[Member] = read_container(view_fetch(view), len(view), limits)
+    return _of_members(view, read_container(view_fetch(view), len(view), limits), form, where)
+
+
+def _of_members(
+    view: memoryview, members: list[Member], form: Form, where: str, hashes: Hashes | None = None
+) -> Opened:
     views = {member.name: view[member.offset : member.offset + member.size] for member in members}
-    return Opened(form, where, len(view), views, {member.name: member.crc32 for member in members})
+    return Opened(form, where, len(view), views, {member.name: member.crc32 for member in members}, hashes=hashes)
 
 
 def _copied(view: memoryview, limits: Limits) -> memoryview:
@@ -242,6 +328,12 @@ def _read_object(file: BinaryIO, limits: Limits) -> memoryview:
     return view
 
 
+def _compare_crcs(stored: dict[str, int], found: dict[str, int]) -> None:
+    for name, crc32 in stored.items():
+        if found[name] != crc32:
+            raise damaged(name)
+
+
 def _check_crcs(opened: Opened, all_crcs: bool) -> None:
     small: list[str] = []
     large: list[str] = []
@@ -263,9 +355,11 @@ def check_crc(name: str, view: memoryview | bytes, crc32: int) -> None:
         FormatError: `crc-mismatch`.
     """
     if zlib.crc32(view) != crc32:
-        raise FormatError(
-            "crc-mismatch",
-            "the member is damaged",
-            where=name,
-            hint="fetch the file again from where it came",
-        )
+        raise damaged(name)
+
+
+def damaged(name: str) -> FormatError:
+    """Return the refusal of a member whose CRC-32 is not the stored one."""
+    return FormatError(
+        "crc-mismatch", "the member is damaged", where=name, hint="fetch the file again from where it came"
+    )

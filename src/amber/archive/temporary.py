@@ -40,10 +40,24 @@ _LONG_AGO = 24 * 60 * 60  # seconds without a write, after which a writer on ano
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
-def put_file(real: str, old: os.stat_result | None, fill: Callable[[int], None]) -> None:
+def put_file(
+    real: str,
+    old: os.stat_result | None,
+    fill: Callable[[int], None],
+    *,
+    beside: str = "",
+    directory: int | None = None,
+) -> None:
     """Put a file in the place of `real`; `fill` writes it to the descriptor it is given.
 
     Mode and, where permitted, owner are those of the `old` one. A failure leaves nothing behind.
+
+    Args:
+        real: The path.
+        old: What is there.
+        fill: Writes the file.
+        beside: Beside which path it is made; by default `real`.
+        directory: Descriptor of the directory that `real` is below; None: the current one.
 
     Raises:
         OSError: `real` is as it was.
@@ -52,7 +66,7 @@ def put_file(real: str, old: os.stat_result | None, fill: Callable[[int], None])
     # Inline, and the removal is the first thing said: an interrupt is raised only between two calls.
     try:
         while descriptor < 0:
-            name = _beside(real)
+            name = _beside(beside or real)
             # as private as the file it replaces, from the first byte on
             descriptor = os.open(name, CREATE | NOFOLLOW, 0o666 if old is None else 0o600)
             if not _held(descriptor, name):
@@ -65,7 +79,7 @@ def put_file(real: str, old: os.stat_result | None, fill: Callable[[int], None])
         if fcntl is None:  # Windows renames closed files only
             taken, descriptor = descriptor, -1
             os.close(taken)
-        os.replace(name, real)
+        os.replace(name, real, dst_dir_fd=directory)
     except BaseException:
         if fcntl is None and descriptor >= 0:
             taken, descriptor = descriptor, -1
@@ -79,10 +93,13 @@ def put_file(real: str, old: os.stat_result | None, fill: Callable[[int], None])
         _close(descriptor)
 
 
-def put_folder(real: str, mode: int | None, fill: Callable[[str], None]) -> None:
+def put_folder(
+    real: str, mode: int | None, fill: Callable[[str], None], *, beside: str = "", directory: int | None = None
+) -> None:
     """Put a folder in the place of `real`, which is absent or an empty folder of this `mode`.
 
-    `fill` writes the files below the path it is given, each synced. A failure leaves nothing behind.
+    `fill` writes the files below the path it is given, each synced. A failure leaves nothing behind. `beside` and
+    `directory` are those of `put_file`.
 
     Raises:
         OSError: `real` is as it was.
@@ -90,7 +107,7 @@ def put_folder(real: str, mode: int | None, fill: Callable[[str], None]) -> None
     name, descriptor = "", -1
     try:
         while descriptor < 0:
-            name = _beside(real)
+            name = _beside(beside or real)
             os.mkdir(name, 0o777 if mode is None else 0o700)
             if fcntl is None:
                 break
@@ -104,12 +121,28 @@ def put_folder(real: str, mode: int | None, fill: Callable[[str], None]) -> None
             os.chmod(name, mode)
         for folder, _, _ in os.walk(name, topdown=False):
             sync_folder(folder)
-        os.rename(name, real)
+        os.rename(name, real, dst_dir_fd=directory)
     except BaseException:
         _remove_folder(name)
         raise
     finally:
         _close(descriptor)
+
+
+def take_folder(name: str, directory: int | None, beside: str) -> None:
+    """Remove a folder with what is in it, in one step: it is renamed to a temporary name beside a path first.
+
+    Args:
+        name: The folder, below `directory`.
+        directory: Descriptor of the directory that holds it; None: `name` is a whole path.
+        beside: Beside which path it is put.
+
+    Raises:
+        OSError: It is as it was.
+    """
+    away = _beside(beside)
+    os.rename(name, away, src_dir_fd=directory)
+    _remove_folder(away)
 
 
 def sync_folder(folder: str) -> None:

@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from amber.archive import names
@@ -76,7 +76,7 @@ def check_target(path: str | os.PathLike[str]) -> None:
         if not stat.S_ISDIR(os.stat(os.path.dirname(real)).st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     except (OSError, ValueError) as error:
-        raise _unwritable(error, shown) from error
+        raise unwritable(error, shown) from error
 
 
 def write_artifact(path: str | os.PathLike[str], members: Members) -> int:
@@ -90,21 +90,48 @@ def write_artifact(path: str | os.PathLike[str], members: Members) -> int:
         in place, and whether it would outlive a power failure is not known.
         UsageError: `target-type`: not a path.
     """
-    shown = _text(path)
     pieces, size = layout(members)
+    replace_file(path, lambda descriptor: write_all(descriptor, pieces))
+    return size
+
+
+def write_file(path: str | os.PathLike[str], data: Buffer) -> None:
+    """Write what goes beside an artifact (a detached bundle, a document) to `path`, in one step as `write_artifact`.
+
+    Raises:
+        SourceError: `target-...`: it cannot be written, the old file is untouched; `target-unsynced`.
+        UsageError: `target-type`: not a path.
+    """
+    replace_file(path, lambda descriptor: write_all(descriptor, [data]))
+
+
+def replace_file(path: str | os.PathLike[str], fill: Callable[[int], None]) -> None:
+    """Write what `fill` writes to a descriptor to `path`, in one step as `write_artifact`.
+
+    Raises:
+        SourceError: `target-...`: it cannot be written, the old file is untouched; `target-unsynced`.
+        UsageError: `target-type`: not a path.
+    """
+    shown = _text(path)
     try:
         real = os.path.realpath(shown)
         old = _old_file(real, shown)
         clean_leftovers(os.path.dirname(real))
-        put_file(real, old, lambda descriptor: _write_all(descriptor, pieces))
+        put_file(real, old, fill)
     except (OSError, ValueError) as error:
-        raise _unwritable(error, shown) from error
-    _confirm(real, shown)
-    return size
+        raise unwritable(error, shown) from error
+    confirm(os.path.dirname(real), shown)
 
 
-def write_folder(directory: str | os.PathLike[str], members: Members) -> None:
+def write_folder(
+    directory: str | os.PathLike[str], members: Members, then: Callable[[str], None] | None = None
+) -> None:
     """Write the members as files below a fresh directory, which appears whole or not at all.
+
+    Args:
+        directory: Where it appears.
+        members: What it holds.
+        then: Called with the path of the written folder before that has its name.
 
     Raises:
         SourceError: `target-exists`: it is there and not an empty folder; `target-unwritable`, `target-unsynced`.
@@ -117,7 +144,9 @@ def write_folder(directory: str | os.PathLike[str], members: Members) -> None:
         for below in sorted({str(parent) for name in members for parent in PurePosixPath(name).parents[:-1]}):
             os.mkdir(os.path.join(folder, below))
         for member in names.ordered(members):
-            _write_member(os.path.join(folder, *member.split("/")), members[member])
+            write_member(os.path.join(folder, *member.split("/")), members[member])
+        if then is not None:
+            then(folder)
 
     try:
         real = os.path.realpath(shown)
@@ -127,8 +156,8 @@ def write_folder(directory: str | os.PathLike[str], members: Members) -> None:
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # made since we looked
             raise _exists(shown) from error
-        raise _unwritable(error, shown) from error
-    _confirm(real, shown)
+        raise unwritable(error, shown) from error
+    confirm(os.path.dirname(real), shown)
 
 
 def _text(path: str | os.PathLike[str]) -> str:
@@ -137,7 +166,8 @@ def _text(path: str | os.PathLike[str]) -> str:
     raise UsageError("target-type", f"a {type(path).__name__} is not a path of text", where="path")
 
 
-def _unwritable(error: Exception, where: str) -> SourceError:
+def unwritable(error: Exception, where: str) -> SourceError:
+    """Return the refusal that says why a path could not be written."""
     # without the path of the error, which is that of a temporary file
     reason, hint = str(error), ""
     if isinstance(error, OSError) and error.errno is not None:
@@ -152,10 +182,14 @@ def _exists(where: str) -> SourceError:
     return SourceError("target-exists", "is there already", where=where, hint="name a folder that does not exist yet")
 
 
-def _confirm(real: str, shown: str) -> None:
-    """Sync the folder that holds what was just renamed."""
+def confirm(folder: str, shown: str) -> None:
+    """Sync the folder that holds what was just renamed.
+
+    Raises:
+        SourceError: `target-unsynced`.
+    """
     try:
-        sync_folder(os.path.dirname(real))
+        sync_folder(folder)
     except OSError as error:
         raise SourceError(
             "target-unsynced",
@@ -194,7 +228,12 @@ def _is_current(folder: os.stat_result) -> bool:
     return False
 
 
-def _write_all(descriptor: int, pieces: Sequence[Buffer]) -> None:
+def write_all(descriptor: int, pieces: Sequence[Buffer]) -> None:
+    """Write buffers to where a descriptor stands, one after the other.
+
+    Raises:
+        OSError: The disk is full, or something else is wrong.
+    """
     left = [view for piece in pieces if len(view := memoryview(piece)) > 0]
     left.reverse()
     while left:
@@ -222,10 +261,15 @@ def _rest(batch: list[memoryview], written: int) -> list[memoryview]:
     return []
 
 
-def _write_member(path: str, parts: Sequence[Buffer]) -> None:
+def write_member(path: str, parts: Sequence[Buffer]) -> None:
+    """Write and sync a new file.
+
+    Raises:
+        OSError: It is there, or cannot be written.
+    """
     descriptor = os.open(path, CREATE | NOFOLLOW, 0o666)
     try:
-        _write_all(descriptor, parts)
+        write_all(descriptor, parts)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

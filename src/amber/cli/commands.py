@@ -27,6 +27,11 @@ TABLE: dict[str, Entry] = {
     "serve": Entry("amber.cli.serve", "A verified model as an HTTP and gRPC endpoint."),
     "call": Entry("amber.cli.call", "Rows to a server, answers back: batched, retried, in order."),
     "keys": Entry("amber.cli.keys", "API keys of a server: a new one, or the list."),
+    "keygen": Entry("amber.cli.keygen", "A key pair to sign with, and a certificate for it."),
+    "sign": Entry("amber.cli.sign", "A signature over all members, in the file or beside it."),
+    "trust": Entry("amber.cli.trust", "This machine's keyring: who may sign what, until when."),
+    "attest": Entry("amber.cli.attest", "A signed statement about it: a replay, a build, an SBOM, a gate's answer."),
+    "sbom": Entry("amber.cli.sbom", "Bill of materials from what it knows: CycloneDX or SPDX."),
     "unpack": Entry("amber.cli.unpack", "The same members as a folder."),
     "pack": Entry("amber.cli.pack", "The folder as a file again, byte for byte."),
     "redact": Entry("amber.cli.redact", "The same model with synthetic rows in place of recorded ones."),
@@ -70,6 +75,10 @@ class Command(click.Command):
             for line, meaning in self.examples:
                 indent = " " * formatter.current_indent
                 formatter.write(f"{indent}# {meaning}\n{indent}{line}\n")
+
+
+class CommandGroup(Command, click.Group):
+    """A command that is a few commands, whose help ends with examples too."""
 
 
 class LazyGroup(click.Group):

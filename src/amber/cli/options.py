@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from amber.policy import Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+
+
+expect_option = click.option(
+    "--expect", metavar="NAME", default="", help="The name it must have; the name in a file is its author's word."
+)
 
 
 def policy_options(function: F) -> F:
@@ -24,7 +31,7 @@ def policy_options(function: F) -> F:
         help="Exact name of a class or function of yours that may be rebuilt (mypkg.text.Scaler). Repeat it.",
     )
     policy = click.option(
-        "--policy", "policy_file", metavar="FILE", help="What you accept, as TOML: allow, limits, verdict, signers."
+        "--policy", "policy_file", metavar="FILE", help="What you accept, as TOML, in place of the keyring."
     )
     return policy(allow(function))
 
@@ -38,6 +45,17 @@ def policy_of(policy_file: str | None, allow: tuple[str, ...]) -> Policy | None:
     """
     if policy_file is None and not allow:
         return None
-    from amber.policy import Policy
+    from amber.policy import Policy, in_force
 
-    return (Policy.from_file(policy_file) if policy_file is not None else Policy()).allowing(allow)
+    return (Policy.from_file(policy_file) if policy_file is not None else in_force()).allowing(allow)
+
+
+def time_of(text: str, option: str) -> datetime:
+    """Return the time that an option gives, written as in a policy.
+
+    Raises:
+        UsageError: It is none.
+    """
+    from amber.policy.node import Node
+
+    return Node(text, option, None).time()

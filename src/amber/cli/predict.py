@@ -10,7 +10,7 @@ import click
 
 from amber.cli import render
 from amber.cli.commands import Command
-from amber.cli.options import as_json, policy_of, policy_options
+from amber.cli.options import as_json, expect_option, policy_of, policy_options
 
 _CELL_CHARS = 64 * 1024 * 1024  # the csv module's own cap of 128 KiB is too small for documents
 _FORMS = ("csv", "tsv", "jsonl", "parquet", "npy")
@@ -44,6 +44,7 @@ _FORMS = ("csv", "tsv", "jsonl", "parquet", "npy")
 @click.option("--chunk-rows", type=click.IntRange(min=1), metavar="N", help="Rows answered at once.")
 @as_json
 @policy_options
+@expect_option
 def command(
     file: str,
     input: str,
@@ -52,6 +53,7 @@ def command(
     as_json: bool,
     policy_file: str | None,
     allow: tuple[str, ...],
+    expect: str,
     chunk_rows: int | None,
     **wishes: Any,
 ) -> int:
@@ -83,6 +85,7 @@ def command(
             sys.stdout.buffer if output in (None, "-") else output,
             method=method,
             policy=policy,
+            expect=expect,
             chunk_rows=chunk_rows,
             progress=progress,
             options=Options(missing=missing, delimiter=delimiter, **wishes),

@@ -9,7 +9,7 @@ import click
 
 from amber.cli import render
 from amber.cli.commands import Command
-from amber.cli.options import as_json, policy_of, policy_options
+from amber.cli.options import as_json, expect_option, policy_of, policy_options, time_of
 from amber.report import EXIT_OK, EXIT_REFUSED
 
 if TYPE_CHECKING:
@@ -23,15 +23,38 @@ if TYPE_CHECKING:
     examples=(
         ("amber verify churn.amber", "check every byte, rebuild the model, replay its recorded cases"),
         ("amber verify churn.amber --allow mypkg.text.Scaler", "with a class of your own"),
-        ("amber verify churn.amber --policy policy.toml --json", "in a pipeline: the exit code is the verdict"),
+        ("amber verify churn.amber --policy policy.toml --expect churn --json", "in a pipeline: the exit code decides"),
+        ("amber verify churn.amber --bundle churn.amber.0001-oms.sigstore.json", "with a detached signature"),
     ),
 )
 @click.argument("file")
 @as_json
 @policy_options
+@expect_option
+@click.option(
+    "--bundle",
+    "bundles",
+    metavar="FILE",
+    multiple=True,
+    help="A detached signature or attestation, which then counts like one inside. Repeat it.",
+)
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="Judge certificates, keys and the policy at this time (2027-01-31, 2027-01-31T12:00:00Z).",
+)
 @click.option("--no-cases", is_flag=True, help="Check the file without running the model.")
-def command(file: str, as_json: bool, policy_file: str | None, allow: tuple[str, ...], no_cases: bool) -> int:
-    """Check an artifact step by step and say whether its model still gives the recorded answers.
+def command(
+    file: str,
+    as_json: bool,
+    policy_file: str | None,
+    allow: tuple[str, ...],
+    expect: str,
+    bundles: tuple[str, ...],
+    at: str | None,
+    no_cases: bool,
+) -> int:
+    """Check an artifact step by step, who signed it, and whether its model still gives the recorded answers.
 
     The cases are replayed in a process of their own with limits on time and memory. Exit code: 0 identical or
     equivalent, 1 drifted, 2 broken or refused by the policy, 3 unchecked; with --no-cases 0 if every step that was
@@ -39,8 +62,17 @@ def command(file: str, as_json: bool, policy_file: str | None, allow: tuple[str,
     """
     policy = policy_of(policy_file, allow)
     from amber.models.verify import verify
+    from amber.vault.beside import MOST_BYTES
+    from amber.vault.key_files import read_small
 
-    report = verify(file, policy=policy, cases=not no_cases)
+    report = verify(
+        file,
+        policy=policy,
+        cases=not no_cases,
+        expect=expect,
+        bundles={path: read_small(path, MOST_BYTES) for path in bundles},
+        at=None if at is None else time_of(at, "--at"),
+    )
     code = exit_code(report, no_cases=no_cases)
     if as_json:
         render.out(json.dumps({**report.to_dict(), "exit_code": code}, ensure_ascii=False, indent=2))

@@ -25,7 +25,7 @@ from amber.errors import AmberError, BuildError, CaseError, UsageError, shown
 from amber.models.bench_worker import Order, Outcome, Part, Said, part_of, table_of
 from amber.models.child import as_path
 from amber.models.libraries import needed
-from amber.policy import Policy
+from amber.policy import Policy, in_force
 from amber.programs.plan import INVERSE
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def bench(
 
     if rows < 1 or rounds < 1:
         raise UsageError("input-empty", f"{rows} rows in {rounds} rounds: both are numbers from 1")
-    rules = policy or Policy()
+    rules = in_force(policy)
     with open_checked(source, rules, "auto") as checked:
         manifest, members = checked.manifest, checked.opened.members
         info = programs.chosen(manifest, program)

@@ -178,6 +178,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     model_bytes: int
     cases_from: str = ""  # diff: replay the cases of another artifact
     program: str = ""  # ask this program instead of the model
+    may_map: bool = True  # what named signers vouch for is never mapped, here no more than by the caller
 
 
 class Outcome(msgspec.Struct, forbid_unknown_fields=True):
@@ -215,6 +216,7 @@ def replay_in_child(
             model_bytes=_size(checked, program),
             cases_from=cases_from,
             program=program,
+            may_map=not rules.names_signers,
         )
         with Child(_MODULE) as child:
             outcome = _outcome(child.ask(msgspec.json.encode(order), rules.limits.replay_seconds))

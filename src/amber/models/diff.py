@@ -15,7 +15,7 @@ from amber.errors import FormatError, PolicyError, shown
 from amber.models import environment
 from amber.models.change import Change
 from amber.models.libraries import needed
-from amber.policy import Policy
+from amber.policy import Policy, in_force
 from amber.report import EXIT_DRIFTED, EXIT_OK, Finding, lines_of
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def diff(a: Any, b: Any, *, policy: Policy | None = None, answers: bool = True) 
     from amber.models.tree_diff import tree_changes
     from amber.vault.check import check
 
-    rules = policy or Policy()
+    rules = in_force(policy)
     with check(a, rules) as first, check(b, rules) as second:
         for which, checked in (("first", first), ("second", second)):
             _refuse_broken(which, checked)

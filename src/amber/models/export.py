@@ -18,7 +18,7 @@ import msgspec
 
 from amber.errors import AmberError, FormatError, SourceError, UsageError, shown
 from amber.models.libraries import needed
-from amber.policy import Policy
+from amber.policy import Policy, in_force
 from amber.programs.plan import INVERSE
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def export(
     from amber.models.rows.writers import whole_file
     from amber.vault.check import open_checked
 
-    rules = policy or Policy()
+    rules = in_force(policy)
     check_target(target)
     path = os.fspath(target)
     with open_checked(source, rules, "auto") as checked:

@@ -12,7 +12,7 @@ import msgspec
 
 from amber.errors import UsageError
 from amber.models.libraries import needed
-from amber.policy import Policy
+from amber.policy import Policy, in_force
 
 if TYPE_CHECKING:
     from amber.archive.manifest import InputInfo, Manifest
@@ -105,7 +105,7 @@ def freeze(
 
     if precision not in ("float64", "float32"):
         raise UsageError("precision-unknown", f"precision={precision!r}", hint="'float64' or 'float32'")
-    rules = policy or Policy()
+    rules = in_force(policy)
     path = _target(source, target)
     check_target(path)
     with open_checked(source, rules, "auto") as checked:

@@ -10,7 +10,7 @@ import dataclasses
 import logging
 import time
 import warnings
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from amber.errors import AmberWarning, CaseError, PolicyError, UsageError
 from amber.models import environment
@@ -18,8 +18,12 @@ from amber.models.audit import audit
 from amber.models.clock import Clock
 from amber.models.libraries import needed
 from amber.models.replayed import cases_step
-from amber.policy import Policy
+from amber.policy import Policy, demanded_verdicts, judge_verdict
 from amber.report import Report, Step, lines_of
+
+if TYPE_CHECKING:
+    from amber.vault.check import Proved
+    from amber.vault.trusting import Asked
 
 Replay = Literal["auto", "always", "never"]
 _log = logging.getLogger("amber")
@@ -30,6 +34,7 @@ def load(
     source: Any,
     *,
     policy: Policy | None = ...,
+    expect: str = ...,
     replay: Replay = ...,
     report: Literal[False] = ...,
     mmap: bool | Literal["auto"] = ...,
@@ -42,6 +47,7 @@ def load(
     source: Any,
     *,
     policy: Policy | None = ...,
+    expect: str = ...,
     replay: Replay = ...,
     report: Literal[True],
     mmap: bool | Literal["auto"] = ...,
@@ -54,6 +60,7 @@ def load(
     source: Any,
     *,
     policy: Policy | None = None,
+    expect: str = "",
     replay: Replay = "auto",
     report: bool = False,
     mmap: bool | Literal["auto"] = "auto",
@@ -63,7 +70,9 @@ def load(
 
     Args:
         source: Path of a file or unpacked folder, bytes, or a seekable binary file.
-        policy: What the reader accepts; by default nothing but the closed vocabulary.
+        policy: What the reader accepts; None: the closed vocabulary, and what the keyring of this machine says of
+            signers, if there is one.
+        expect: The name the artifact must have; the name in a file is its author's word.
         replay: `auto` replays the recorded cases when the environment differs from the recorded one, `always`, `never`.
         report: Return (model, report) instead of the model alone.
         mmap: `auto` maps a local file of 256 MiB or more; True and False decide.
@@ -80,15 +89,37 @@ def load(
         PolicyError: The policy refuses it.
         SourceError: It cannot be read.
     """
+    from amber.vault.trusting import Asked
+
+    if replay not in ("auto", "always", "never"):
+        raise UsageError("replay-unknown", f"replay={replay!r}", hint="'auto', 'always' or 'never'")
+    asked = Asked(expect=expect, route="original", verb="load", replays=True)
+    model, outcome = loaded(source, policy, asked, replay=replay, mmap=mmap, tolerance=tolerance)
+    _tell(outcome, report)
+    return (model, outcome) if report else model
+
+
+def loaded(
+    source: Any,
+    policy: Policy | None,
+    asked: Asked,
+    *,
+    replay: Replay = "auto",
+    mmap: bool | Literal["auto", "sealed"] = "auto",
+    tolerance: tuple[float, float] | None = None,
+) -> tuple[Any, Report]:
+    """Do all that `load` does, and say nothing; `asked` is what is asked beside the policy.
+
+    Raises:
+        AmberError: As `load` does.
+    """
     from amber.adapters.build import build
     from amber.archive.assemble import read_evidence, read_tree
     from amber.vault.check import open_checked
 
-    if replay not in ("auto", "always", "never"):
-        raise UsageError("replay-unknown", f"replay={replay!r}", hint="'auto', 'always' or 'never'")
-    rules = policy or Policy()
     clock = Clock()
-    with open_checked(source, rules, mmap) as checked:
+    with open_checked(source, policy, mmap, asked) as checked:
+        rules = checked.policy
         manifest, opened = checked.manifest, checked.opened
         steps = list(checked.steps)
         clock.lap("open")
@@ -102,16 +133,21 @@ def load(
         moved = environment.differences(then, manifest.libraries, manifest.libraries)
         steps.append(Step(7, "passed", "environment-changed" if moved else "", "; ".join(moved)))
         steps += checked.later
-        wanted = replay == "always" or rules.verdict is not None or (replay == "auto" and bool(moved))
+        demanded = bool(demanded_verdicts(rules, manifest.name))
+        wanted = replay == "always" or demanded or (replay == "auto" and bool(moved))
         evidence = read_evidence(manifest, opened.members, rules.limits) if wanted else None
     outcome = _replayed(model, manifest, evidence, steps, moved, rules, tolerance, replay)
     clock.lap("replay")
     outcome = dataclasses.replace(
-        outcome, seconds=clock.seconds, steps=tuple(sorted(outcome.steps, key=lambda step: step.number))
+        outcome,
+        seconds=clock.seconds,
+        steps=tuple(sorted(outcome.steps, key=lambda step: step.number)),
+        id=checked.id,
+        signatures=checked.trusted.signatures,
+        policy=rules.digest if checked.trusted.found or policy is not None else "",
     )
-    _judge(outcome, rules)
-    _tell(outcome, report)
-    return (model, outcome) if report else model
+    _judge(outcome, checked)
+    return model, outcome
 
 
 def _replayed(
@@ -146,9 +182,13 @@ def _replayed(
     )
 
 
-def _judge(outcome: Report, rules: Policy) -> None:
-    """Raise on `drifted` and `broken`, and on anything worse than the policy's verdict."""
-    if outcome.verdict in ("drifted", "broken"):
+def _judge(outcome: Report, checked: Proved) -> None:
+    """Raise on `broken`, on `drifted` unless the policy is open, and on anything worse than the policy's verdict."""
+    from amber.vault.trusting import settled
+
+    refused = judge_verdict(checked.policy, outcome.name, outcome.verdict, used=True)
+    settled(checked.trusted, checked.manifest, checked.id, checked.opened.size, refused)
+    if outcome.verdict == "broken" or (outcome.verdict == "drifted" and refused):
         damaged = outcome.reason.startswith("cases-")  # the file's fault, not the model's
         raise CaseError(
             outcome.reason if damaged else f"verdict-{outcome.verdict}",
@@ -157,12 +197,9 @@ def _judge(outcome: Report, rules: Policy) -> None:
             hint="load with replay='never' to look at it, or use the recorded versions: "
             + ("; ".join(outcome.environment) or "environment unchanged"),
         )
-    if rules.verdict is not None and not outcome.satisfies(rules.verdict):
-        raise PolicyError(
-            "verdict-too-low",
-            f"{outcome.verdict} ({outcome.reason}), the policy wants {rules.verdict}",
-            where=outcome.name,
-        )
+    if refused:
+        said = f"{refused[0].message} ({outcome.reason})" if outcome.reason else refused[0].message
+        raise PolicyError(refused[0].code, said, where=outcome.name)
 
 
 def _tell(outcome: Report, returned: bool) -> None:

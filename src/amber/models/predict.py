@@ -22,7 +22,7 @@ from amber.models.rows.blocks import Block, Reader
 from amber.models.rows.expectation import Expected, Match
 from amber.models.rows.inputs import open_reader
 from amber.models.rows.texts import JsonLinesReader
-from amber.policy import Policy
+from amber.policy import Policy, in_force
 from amber.vault.check import open_checked
 
 MOST_ROWS = 65_536  # rows of one block at most
@@ -76,6 +76,7 @@ def predict_file(
     *,
     method: str = "predict",
     policy: Policy | None = None,
+    expect: str = "",
     chunk_rows: int | None = None,
     progress: Progress | None = None,
     options: Options | None = None,
@@ -88,6 +89,7 @@ def predict_file(
         output: Path of the file to write, which appears whole or not at all; or a binary stream.
         method: One of the artifact's recorded methods.
         policy: What the reader accepts, as for `load`.
+        expect: The name the artifact must have.
         chunk_rows: Rows answered at once; by default as many as fit about 32 MB.
         progress: Called after each block with the share of the input done (None: unknown) and the rows so far.
         options: How rows are read and written.
@@ -101,8 +103,9 @@ def predict_file(
         AmberError: As `load` raises.
     """
     wishes = options or Options()
-    model = _asked(source, policy, wishes.program)
-    expected = _expected(source, method, policy or Policy())
+    rules = in_force(policy)
+    model = _asked(source, rules, expect, wishes.program)
+    expected = _expected(source, method, rules)
     form = wishes.form or (writers.form_of(output) if isinstance(output, str) else "csv")
     rows = chunk_rows or MOST_ROWS
     with open_reader(input, rows=min(rows, 1024), header=wishes.header, delimiter=wishes.delimiter) as (reader, where):
@@ -119,12 +122,12 @@ def predict_file(
     return Predicted(run.rows, run.names, (*found.notes, *run.notes))
 
 
-def _asked(source: Any, policy: Policy | None, frozen: bool) -> Any:
+def _asked(source: Any, policy: Policy, expect: str, frozen: bool) -> Any:
     if not frozen:
-        return load(source, policy=policy)
+        return load(source, policy=policy, expect=expect)
     from amber.models.program import program
 
-    return program(source, policy=policy)
+    return program(source, policy=policy, expect=expect)
 
 
 def _expected(source: Any, method: str, policy: Policy) -> Expected:

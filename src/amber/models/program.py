@@ -13,7 +13,7 @@ import msgspec
 
 from amber.errors import AmberError, AuditError, CaseError, FormatError, UsageError, shown
 from amber.models.libraries import needed
-from amber.policy import Policy
+from amber.policy import Policy, demanded_verdicts
 
 if TYPE_CHECKING:
     from amber.archive.manifest import Manifest, ProgramInfo
@@ -26,13 +26,21 @@ Replay = Literal["auto", "always", "never"]
 
 
 @needed("program")
-def program(source: Any, *, name: str | None = None, policy: Policy | None = None, replay: Replay = "auto") -> Program:
+def program(
+    source: Any,
+    *,
+    name: str | None = None,
+    policy: Policy | None = None,
+    expect: str = "",
+    replay: Replay = "auto",
+) -> Program:
     """Return the frozen program of an artifact; needs onnxruntime and NumPy, not the model's library.
 
     Args:
         source: Path of a file or unpacked folder, bytes, or a seekable binary file.
         name: Of the program, where there are several; by default the one in float64.
-        policy: What the reader accepts.
+        policy: What the reader accepts; None: the keyring of this machine, if there is one.
+        expect: The name the artifact must have; the name in a file is its author's word.
         replay: `auto` replays the recorded cases where onnxruntime or the machine differ from the certificate's.
 
     Returns:
@@ -42,17 +50,19 @@ def program(source: Any, *, name: str | None = None, policy: Policy | None = Non
         UsageError: The artifact has no (such) program.
         FormatError, LimitError: The file, the graph or the plan breaks a rule.
         CaseError: Here the program does not answer as certified.
+        PolicyError: The policy refuses the artifact.
     """
     from amber.vault.check import open_checked
+    from amber.vault.trusting import Asked
 
     if replay not in ("auto", "always", "never"):
         raise UsageError("replay-unknown", f"replay={replay!r}", hint="'auto', 'always' or 'never'")
-    rules = policy or Policy()
-    with open_checked(source, rules, "auto") as checked:
+    with open_checked(source, policy, "auto", Asked(expect=expect, route="program", verb="program")) as checked:
+        rules = checked.policy
         info = chosen(checked.manifest, name)
         made = opened(checked.manifest, info, checked.opened.members, rules)
-        wanted = replay == "always" or (replay == "auto" and moved(info))
-        if wanted:
+        demanded = demanded_verdicts(rules, checked.manifest.name)
+        if replay == "always" or demanded or (replay == "auto" and moved(info)):
             confirm(made, checked.manifest, checked.opened.members, rules)
     return made
 

@@ -9,7 +9,7 @@ import msgspec
 
 from amber.models.libraries import needed
 from amber.models.save import Saved
-from amber.policy import Policy
+from amber.policy import Policy, in_force
 
 
 @needed()
@@ -37,7 +37,7 @@ def redact(source: Any, target: str | os.PathLike[str], *, policy: Policy | None
     from amber.models.save import model_bytes
     from amber.vault.check import open_checked
 
-    rules = policy or Policy()
+    rules = in_force(policy)
     check_target(target)
     with open_checked(source, rules, "auto") as checked:
         opened, manifest = checked.opened, checked.manifest

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from blake3 import blake3
@@ -36,10 +36,11 @@ def _replay(order: Order) -> Outcome:
     from amber.models.audit import audit
     from amber.policy import Policy
     from amber.vault.check import open_checked
+    from amber.vault.trusting import Asked
 
     rules = Policy(allow=tuple(order.allow), limits=replace(DEFAULT, **order.limits))  # type: ignore[arg-type]
     try:
-        with open_checked(order.source, rules, "auto") as checked:
+        with open_checked(order.source, rules, _mapping(order), Asked(purpose="replay")) as checked:
             if blake3(checked.opened.members[MANIFEST]).hexdigest() != order.manifest:
                 return Outcome("broken", "source-changed", "the file changed while it was verified")
             if order.program:
@@ -55,6 +56,10 @@ def _replay(order: Order) -> Outcome:
     except AmberError as error:
         return Outcome("broken", error.code, str(error))
     return _answers(model, evidence, order)
+
+
+def _mapping(order: Order) -> Literal["auto", False]:
+    return "auto" if order.may_map else False
 
 
 def _program(order: Order, checked: Any, rules: Any) -> Outcome:
@@ -76,10 +81,11 @@ def _program(order: Order, checked: Any, rules: Any) -> Outcome:
 
 def _evidence(order: Order, rules: Any, checked: Any, read_evidence: Any) -> Any:
     from amber.vault.check import open_checked
+    from amber.vault.trusting import Asked
 
     if not order.cases_from:
         return read_evidence(checked.manifest, checked.opened.members, rules.limits)
-    with open_checked(order.cases_from, rules, "auto") as other:
+    with open_checked(order.cases_from, rules, _mapping(order), Asked(purpose="replay")) as other:
         return read_evidence(other.manifest, other.opened.members, rules.limits)
 
 

@@ -6,59 +6,101 @@ cases, which are replayed in a child process with limits on time and memory, sin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
 
-from amber.errors import FormatError
+from amber.errors import FormatError, UsageError
 from amber.models import environment
 from amber.models.child import replay_in_child
 from amber.models.replayed import cases_step
-from amber.policy import Policy
+from amber.policy import Policy, Refusal, judge_verdict
 from amber.report import Report, Status, Step
+
+if TYPE_CHECKING:
+    from amber.archive.manifest import Manifest
+    from amber.archive.source import Opened
+    from amber.vault.check import Checked
+    from amber.vault.trusting import Trusted
 
 
 def verify(
-    source: Any, *, policy: Policy | None = None, cases: bool = True, tolerance: tuple[float, float] | None = None
+    source: Any,
+    *,
+    policy: Policy | None = None,
+    cases: bool = True,
+    tolerance: tuple[float, float] | None = None,
+    expect: str = "",
+    bundles: Mapping[str, bytes] | None = None,
+    at: datetime | None = None,
 ) -> Report:
     """Check an artifact whole and say whether it still computes the same thing.
 
     Args:
         source: Path of a file or unpacked folder, bytes, or a seekable binary file.
-        policy: What the reader accepts.
+        policy: What the reader accepts; None: the keyring of this machine, if there is one.
         cases: Replay the recorded cases (in a child process); False stops before anything is built.
         tolerance: (relative, absolute share of the largest value) in place of the recorded rule; may only tighten.
+        expect: The name the artifact must have; the name in a file is its author's word.
+        bundles: Detached signatures by the path they were read from; they count like those inside.
+        at: The time of judgement, with its zone; None: now. It stands in the report.
 
     Returns:
         The report; `report.require("equivalent")` raises where it is worse.
 
     Raises:
         SourceError: The source cannot be read at all.
+        UsageError: An argument is wrong, or the policy cannot be used here.
     """
     from amber.vault.check import check
+    from amber.vault.trusting import Asked
 
-    rules = policy or Policy()
-    with check(source, rules) as checked:
-        report: Report = checked.report
-        if report.verdict == "broken" or checked.tree is None or checked.manifest is None:
-            return report
-        report = programs(report, checked, rules, replayed=cases)
+    if at is not None and at.tzinfo is None:
+        raise UsageError("time-invalid", "the time of judgement has no time zone", where="at", hint="add +00:00")
+    asked = Asked(expect=expect, bundles=bundles or {}, at=at, verb="verify", replays=True)
+    with check(source, policy, asked=asked) as checked:
+        report = _verified(checked, cases, tolerance)
+        return _settled(report, checked) if checked.tree is not None else report
+
+
+def _verified(checked: Checked, cases: bool, tolerance: tuple[float, float] | None) -> Report:
+    report, rules = checked.report, checked.policy
+    if report.verdict == "broken" or checked.tree is None or checked.manifest is None:
+        return report
+    report = programs(report, checked, rules, replayed=cases)
+    if report.verdict == "broken":
+        return report
+    try:
+        report = _audit_values(report, checked.tree, rules)
         if report.verdict == "broken":
             return report
-        try:
-            report = _audit_values(report, checked.tree, rules)
-            if report.verdict == "broken":
-                return report
-            report, moved = _environment(report, checked)
-        except FormatError as error:
-            return _ending(report, 7, "failed", error.code, str(error))
-        except ImportError as error:
-            return _ending(report, 6, "not-supported", "library-missing", f"{error}; pip install 'amber[sklearn]'")
         if report.refused or not cases:
             return replace(report, verdict="unchecked", reason="cases-not-asked" if not cases else "policy-refused")
-        if checked.manifest.cases is None:
-            return _judged(_with_step(report, Step(9, "not-present"), "unchecked", "no-cases"), rules)
-        outcome = replay_in_child(checked, rules, moved, tolerance)
-    return _judged(_with_programs(_merged(report, outcome)), rules)
+        report, moved = _environment(report, checked)
+    except FormatError as error:
+        return _ending(report, 7, "failed", error.code, str(error))
+    except ImportError as error:
+        return _ending(report, 6, "not-supported", "library-missing", f"{error}; pip install 'amber[sklearn]'")
+    if checked.manifest.cases is None:
+        return _with_step(report, Step(9, "not-present"), "unchecked", "no-cases")
+    return _with_programs(_merged(report, replay_in_child(checked, rules, moved, tolerance)))
+
+
+def _settled(report: Report, checked: Checked) -> Report:
+    """Apply the policy's verdict rules, after step 9; remember what passed, where the policy says so."""
+    from amber.vault.trusting import remembered, settled
+
+    trusted, manifest = cast("Trusted", checked.trusted), cast("Manifest", checked.manifest)
+    if report.refused:
+        return report  # step 5 has recorded it
+    refused: tuple[Refusal, ...] = ()
+    if report.reason != "cases-not-asked":
+        refused = judge_verdict(checked.policy, report.name, report.verdict)
+        if not refused and report.verdict in ("identical", "equivalent"):
+            refused = remembered(trusted, manifest, checked.id)
+    settled(trusted, manifest, checked.id, cast("Opened", checked.opened).size, refused)
+    return replace(report, refused=(*report.refused, *map(str, refused)))
 
 
 def programs(report: Report, checked: Any, rules: Policy, *, replayed: bool) -> Report:
@@ -103,7 +145,7 @@ def _audit_values(report: Report, tree: Any, rules: Policy) -> Report:
     found = problems(tree, rules)
     if found:
         return _ending(report, 6, "failed", found[0].code, "; ".join(str(problem) for problem in found[:5]))
-    return replace(report, steps=(*(s for s in report.steps if s.number != 6), Step(6, "passed")))
+    return _with_step(report, Step(6, "passed"))
 
 
 def _environment(report: Report, checked: Any) -> tuple[Report, list[str]]:
@@ -132,11 +174,3 @@ def _merged(report: Report, outcome: dict[str, Any]) -> Report:
     step = cases_step(verdict, reason, outcome["rows"], outcome["knife_edge"], outcome["detail"])
     merged = _with_step(report, step, verdict, reason)
     return replace(merged, findings=outcome["findings"], cases=outcome["rows"], knife_edge=outcome["knife_edge"])
-
-
-def _judged(report: Report, rules: Policy) -> Report:
-    """Apply the policy's verdict rule, after step 9."""
-    if rules.verdict is None or report.satisfies(rules.verdict):
-        return report
-    line = f"verdict-too-low: {report.verdict}, the policy wants {rules.verdict}"
-    return replace(report, refused=(*report.refused, line))

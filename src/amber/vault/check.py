@@ -10,14 +10,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from amber.archive import names
-from amber.archive.digests import artifact_id, check_digests
+from amber.archive.digests import check_digests, compare_digests, root_of
+from amber.archive.hashing import ALL, Hashes
 from amber.archive.manifest import Manifest, decode_manifest
 from amber.archive.manifest_rules import check_values
 from amber.archive.member_rules import check_members
-from amber.archive.source import Mmap, Opened, Source, open_source
+from amber.archive.source import Mmap, Opened, Source, hashes_of, open_source
 from amber.errors import (
     AmberError,
     AuditError,
@@ -26,17 +27,18 @@ from amber.errors import (
     Problem,
     SourceError,
     UsageError,
-    shown,
 )
 from amber.limits import Limits
-from amber.policy import Policy
-from amber.report import STEPS, Report, Status, Step
+from amber.policy import Policy, Refusal, in_force, notes
+from amber.report import STEPS, Report, Signature, Step
+from amber.vault.trusting import NOTHING, Asked, Trusted, asks_for_root, decided, judged
 
 if TYPE_CHECKING:
     from amber.tree.nodes import Tree
 
 Result = TypeVar("Result")
-SIGNERS_UNSUPPORTED = "signers-unsupported"
+# `sealed`: the caller has proved that nobody can change the file, which is then mapped under every policy.
+Mapped: TypeAlias = "Mmap | Literal['sealed']"
 VALUES_NOT_ASKED = "form, names and structure passed; values: not-asked"
 
 
@@ -51,9 +53,11 @@ class Checked:
         tree: Its form proved, names and structure audited, values not.
         problems: What the audit of names found.
         id: The artifact's id, once steps 1, 3 and 4 passed.
-        code: The code of the first failed step of 1, 3, 4 and 6; empty where none failed.
+        code: The code of the first failed step of 1 to 4 and 6; empty where none failed.
         refused: The lines of the policy's refusal (step 5).
         seconds: How long each step took.
+        policy: What is in force.
+        trusted: What the signatures say, once step 2 passed.
     """
 
     steps: tuple[Step, ...]
@@ -65,6 +69,13 @@ class Checked:
     code: str = ""
     refused: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict, compare=False)
+    policy: Policy = field(default_factory=Policy)
+    trusted: Trusted | None = None
+
+    @property
+    def signatures(self) -> tuple[Signature, ...]:
+        """What step 2 found."""
+        return () if self.trusted is None else self.trusted.signatures
 
     @property
     def report(self) -> Report:
@@ -77,8 +88,17 @@ class Checked:
             id=self.id,
             name=self.manifest.name if self.manifest else "",
             version=self.manifest.version if self.manifest else "",
+            notes=self._notes(),
+            signatures=self.signatures,
+            policy=self.policy.digest,
+            at="" if self.trusted is None or self.trusted.asked.at is None else self.trusted.at.isoformat(),
             seconds=self.seconds,
         )
+
+    def _notes(self) -> tuple[str, ...]:
+        if self.trusted is None or self.manifest is None or self.opened is None:
+            return ()
+        return notes(self.policy, self.trusted.facts(self.manifest, self.id, self.opened.size, self.trusted.found))
 
     def close(self) -> None:
         """Close the source; the members stay readable."""
@@ -94,16 +114,22 @@ class Checked:
 
 @dataclass(frozen=True)
 class Proved:
-    """An artifact that passed steps 1, 3, 4 and 5; `steps` holds steps 1 to 5."""
+    """An artifact that passed steps 1 to 5, which `steps` holds, under the `policy` in force.
+
+    `id` is empty where neither a signature nor the policy asked for it.
+    """
 
     steps: tuple[Step, ...]
     opened: Opened
     manifest: Manifest
+    policy: Policy
+    trusted: Trusted
+    id: str = ""
 
     @property
     def later(self) -> tuple[Step, ...]:
         """Steps 8 and 10, which nothing here does."""
-        return _later(self.opened)[1:]
+        return _later(self.opened)
 
     def __enter__(self) -> Proved:
         return self
@@ -112,19 +138,21 @@ class Proved:
         self.opened.close()
 
 
-def check(source: Source, policy: Policy | None = None, *, mmap: Mmap = "auto") -> Checked:
+def check(source: Source, policy: Policy | None = None, *, mmap: Mapped = "auto", asked: Asked = NOTHING) -> Checked:
     """Do steps 1 to 5 and the inert part of step 6, with the CRC of every member, and compute the id.
 
     Args:
         source: A path to a file or folder, bytes, or a seekable binary file.
-        policy: The reader's rules.
-        mmap: Map a file instead of reading it: True, False or "auto" (a local file of 256 MiB or more).
+        policy: The reader's rules; None: those of this machine (`amber.policy.in_force`).
+        mmap: Map a file instead of reading it: True, False or "auto" (a local file of 256 MiB or more); never under a
+            policy that names signers, but where it is "sealed".
+        asked: The name that is expected, detached bundles, the time of judgement.
 
     Raises:
         SourceError: The source cannot be read at all, or changed meanwhile.
         UsageError: An argument is wrong.
     """
-    run = _Run(policy or Policy())
+    run = _Run(_rules(policy, asked), asked)
     try:
         run.all(source, mmap)
     except BaseException:
@@ -135,40 +163,49 @@ def check(source: Source, policy: Policy | None = None, *, mmap: Mmap = "auto") 
 
 
 class _Run:
-    """The steps one after the other; the first failure among 1, 3, 4 and 6 ends the run."""
+    """The steps one after the other; the first failure among 1 to 4 and 6 ends the run."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, asked: Asked) -> None:
         self.policy = policy
+        self.asked = asked
         self.steps: dict[int, Step] = {}
         self.seconds: dict[str, float] = {}
         self.code = ""
         self.opened: Opened | None = None
+        self.trusted: Trusted | None = None
         self.manifest: Manifest | None = None
         self.tree: Tree | None = None
         self.problems: tuple[Problem, ...] = ()
         self.id = ""
         self.refused: tuple[str, ...] = ()
 
-    def all(self, source: Source, mmap: Mmap) -> None:
+    def all(self, source: Source, mmap: Mapped) -> None:
         limits = self.policy.limits
-        opened = self.step(
-            1, lambda: open_source(source, mmap=_mapping(mmap, self.policy), limits=limits, all_crcs=True)
-        )
-        if opened is None:
+        proved = self.step(1, lambda: self.contained(source, mmap))
+        if proved is None:
             return
-        self.opened = opened
+        opened, hashes = proved
         self.steps.update((step.number, step) for step in _later(opened))
+        trusted = self.step(2, lambda: judged(opened.members, hashes.sha256, self.policy, self.asked))
+        if trusted is None:
+            return
+        self.trusted, self.steps[2] = trusted, trusted.step
         manifest = self.step(3, lambda: read_manifest(opened, limits))
-        if manifest is None or self.step(4, lambda: _digests(manifest, opened)) is None:
+        if manifest is None or self.step(4, lambda: _digests(manifest, opened, hashes)) is None:
             return
         self.manifest = manifest
-        self.id = artifact_id({name: [view] for name, view in opened.members.items()})
+        self.id = root_of(hashes.sha256)
         opened.confirm()
-        self.refused = refusals(self.policy)
-        self.steps[5] = _policy_step(self.refused)
+        refused = decided(trusted, manifest, self.id, opened.size)
+        self.refused = tuple(map(str, refused))
+        self.steps[5] = _policy_step(refused, self.asked)
         self.tree = self.step(6, lambda: self.audit(opened))
         if self.tree is not None:
             self.steps[6] = Step(6, "not-asked", detail=VALUES_NOT_ASKED)
+
+    def contained(self, source: Source, mmap: Mapped) -> tuple[Opened, Hashes]:
+        self.opened = open_source(source, mmap=_mapping(mmap, self.policy), limits=self.policy.limits, wanted=ALL)
+        return self.opened, hashes_of(self.opened)
 
     def step(self, number: int, action: Callable[[], Result]) -> Result | None:
         """Run one step and note its outcome; None where it failed."""
@@ -210,32 +247,52 @@ class _Run:
             self.code,
             self.refused,
             self.seconds,
+            self.policy,
+            self.trusted,
         )
 
 
-def open_checked(source: Source, policy: Policy | None = None, mmap: Mmap = "auto") -> Proved:
+def open_checked(
+    source: Source, policy: Policy | None = None, mmap: Mapped = "auto", asked: Asked = NOTHING
+) -> Proved:
     """Do steps 1 to 5, with the CRCs of small members only, and return the artifact for use.
 
+    Args:
+        source: A path to a file or folder, bytes, or a seekable binary file.
+        policy: The reader's rules; None: those of this machine (`amber.policy.in_force`).
+        mmap: Map a file instead of reading it: True, False or "auto" (a local file of 256 MiB or more); never under a
+            policy that names signers, but where it is "sealed".
+        asked: The name that is expected, and what is to run.
+
     Raises:
-        FormatError: Step 1, 3 or 4 failed.
+        FormatError: Step 1, 2, 3 or 4 failed.
         LimitError: It is larger than the policy's limits.
         PolicyError: Step 5 failed.
         SourceError: The source cannot be read, or changed meanwhile.
         UsageError: An argument is wrong.
     """
-    rules = policy or Policy()
-    opened = open_source(source, mmap=_mapping(mmap, rules), limits=rules.limits)
+    rules = _rules(policy, asked)
+    wanted = ALL if asks_for_root(rules, {}, asked) else ()
+    opened = open_source(source, mmap=_mapping(mmap, rules), limits=rules.limits, wanted=wanted)
     try:
+        hashes = hashes_of(opened) if asks_for_root(rules, opened.members, asked) else None
+        trusted = judged(opened.members, hashes.sha256 if hashes else {}, rules, asked)
         manifest = read_manifest(opened, rules.limits)
-        _digests(manifest, opened)
+        _digests(manifest, opened, hashes)
         opened.confirm()
-        enforce(rules, opened.where)
+        id = root_of(hashes.sha256) if hashes else ""
+        refused = decided(trusted, manifest, id, opened.size)
+        _enforce(refused, opened.where)
     except BaseException:
         opened.close()
         raise
-    signatures = _later(opened)[0]
-    steps = (Step(1, "passed"), signatures, Step(3, "passed"), Step(4, "passed"), Step(5, "passed"))
-    return Proved(steps, opened, manifest)
+    steps = (Step(1, "passed"), trusted.step, Step(3, "passed"), Step(4, "passed"), _policy_step(refused, asked))
+    return Proved(steps, opened, manifest, rules, trusted, id)
+
+
+def _rules(policy: Policy | None, asked: Asked) -> Policy:
+    """Return the policy in force; where nothing is decided, the caller's own, for its limits."""
+    return in_force(policy) if asked.purpose == "use" else policy or Policy()
 
 
 def read_manifest(opened: Opened, limits: Limits) -> Manifest:
@@ -257,55 +314,42 @@ def read_manifest(opened: Opened, limits: Limits) -> Manifest:
     return manifest
 
 
-def _digests(manifest: Manifest, opened: Opened) -> bool:
-    check_digests({name: info.blake3 for name, info in manifest.members.items()}, opened.members)
+def _digests(manifest: Manifest, opened: Opened, hashes: Hashes | None) -> bool:
+    listed = {name: info.blake3 for name, info in manifest.members.items()}
+    if hashes is None:
+        check_digests(listed, opened.members)
+    else:
+        compare_digests(listed, hashes.blake3)
     return True
 
 
-def refusals(policy: Policy) -> tuple[str, ...]:
-    """Return the lines with which the policy refuses any artifact at step 5."""
-    if not policy.signers:
-        return ()
-    wanted = ", ".join(map(shown, policy.signers))
-    return (f"{SIGNERS_UNSUPPORTED}: the policy wants signatures of {wanted}, which cannot be checked yet",)
+def _enforce(refused: tuple[Refusal, ...], where: str) -> None:
+    if refused:
+        problems = tuple(Problem(each.code, where, each.message) for each in refused) if len(refused) > 1 else ()
+        raise PolicyError(refused[0].code, refused[0].message, where=where, problems=problems)
 
 
-def enforce(policy: Policy, where: str) -> None:
-    """Raise where the policy refuses any artifact.
-
-    Raises:
-        PolicyError: `signers-unsupported`.
-    """
-    if refused := refusals(policy):
-        raise PolicyError(
-            SIGNERS_UNSUPPORTED,
-            refused[0].partition(": ")[2],
-            where=where,
-            hint="take the signers out of the policy; this version cannot check signatures",
-        )
+def _policy_step(refused: tuple[Refusal, ...], asked: Asked) -> Step:
+    if asked.purpose != "use":
+        return Step(5, "not-asked")
+    return Step(5, "failed", refused[0].code, refused[0].message) if refused else Step(5, "passed")
 
 
-def _policy_step(refused: tuple[str, ...]) -> Step:
-    return Step(5, "failed", SIGNERS_UNSUPPORTED, refused[0]) if refused else Step(5, "passed")
-
-
-def _mapping(mmap: Mmap, policy: Policy) -> Mmap:
-    """A signed artifact is never used from memory that a file's owner can still change."""
-    return False if policy.signers else mmap
+def _mapping(mmap: Mapped, policy: Policy) -> Mmap:
+    """What signers vouch for is never used from memory that a file's owner can still change."""
+    if mmap == "sealed":
+        return True
+    return False if policy.names_signers else mmap
 
 
 def _later(opened: Opened) -> tuple[Step, ...]:
-    """Steps 2, 8 and 10: what cannot be checked here is `not-supported`, never passed; programs are the live half's."""
+    """Steps 8 and 10: programs are the live half's, and what cannot be checked is `not-supported`, never passed."""
     found = opened.members
+    proofs = any(name.endswith(names.PROOF_ENDING) for name in found)
     return (
-        Step(2, _status(any(map(names.is_signature, found)))),
         Step(8, "not-asked" if any(name.startswith(names.PROGRAMS) for name in found) else "not-present"),
-        Step(10, _status(any(name.endswith(names.PROOF_ENDING) for name in found))),
+        Step(10, "not-supported" if proofs else "not-present"),
     )
-
-
-def _status(present: bool) -> Status:
-    return "not-supported" if present else "not-present"
 
 
 def _detail(error: AmberError) -> str:

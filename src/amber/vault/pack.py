@@ -11,6 +11,7 @@ from amber.archive.write import write_artifact, write_folder
 from amber.errors import FormatError, SourceError, UsageError
 from amber.policy import Policy
 from amber.vault.check import Proved, open_checked
+from amber.vault.trusting import Asked
 
 
 def unpack(source: Source, directory: str | os.PathLike[str], *, policy: Policy | None = None) -> str:
@@ -27,7 +28,7 @@ def unpack(source: Source, directory: str | os.PathLike[str], *, policy: Policy 
         FormatError: The artifact is not whole.
         SourceError: The source cannot be read or the directory cannot be written.
     """
-    with open_checked(source, policy) as proved:
+    with open_checked(source, policy, asked=Asked(purpose="move")) as proved:
         members = _pieces(proved)
         write_folder(directory, members)
         return artifact_id(members)
@@ -58,7 +59,7 @@ def pack(
     path = check_path(directory)
     if not os.path.isdir(path):
         raise SourceError("source-not-folder", "is not a folder", where=path, hint="pack takes what unpack wrote")
-    with open_checked(path, policy) as proved:
+    with open_checked(path, policy, asked=Asked(purpose="move")) as proved:
         members = _pieces(proved)
         found = artifact_id(members)
         if id is not None and id != found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,19 @@ def test_a_pipe_gets_csv_or_what_was_asked(
     assert front.seen[-1][1] == "/v2/models/flow/versions/1.0.0/infer"
     assert call_(front, "flow", str(rows), "--format", "jsonl") == 0
     assert capfdbinary.readouterr().out.splitlines()[0] == b'{"predict": "no"}'
+
+
+def test_a_file_that_cannot_be_read_is_told_before_a_server_that_cannot_be_reached(
+    rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "_BACKOFF", 0.001)
+    with socket.socket() as silent:  # bound, and nobody listens
+        silent.bind(("127.0.0.1", 0))
+        nobody = ["--url", f"http://127.0.0.1:{silent.getsockname()[1]}"]
+        assert main(["call", "flow", str(tmp_path / "missing.csv"), *nobody]) == 66
+        assert "[input-unreadable]" in capsys.readouterr().err
+        assert main(["call", "flow", str(rows), *nobody]) == 66
+        assert "[server-unreachable]" in capsys.readouterr().err
 
 
 def test_json_says_what_was_done(

@@ -13,6 +13,7 @@ pytest.importorskip("onnxruntime")
 
 import amber
 from amber.archive.write import write_artifact
+from tests.unit.signing import ALICE, signed
 
 RNG = np.random.default_rng(2)
 X = RNG.normal(size=(60, 3))
@@ -25,8 +26,9 @@ def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("descend")
     model = LogisticRegression().fit(X, X[:, 0] > 0)
     amber.save(model, folder / "m.amber", sample=X, freeze=True, card="# Mine\n")
-    members = {name: [data] for name, data in read(folder / "m.amber").items()}
-    write_artifact(folder / "signed.amber", {**members, "signatures/0001-oms.sigstore.json": [b"{}"]})
+    members = read(folder / "m.amber")
+    members["signatures/0001-oms.sigstore.json"] = signed(members, ALICE)
+    write_artifact(folder / "signed.amber", {name: [data] for name, data in members.items()})
     return folder / "signed.amber"
 
 

@@ -29,6 +29,7 @@ from amber.limits import DEFAULT
 from amber.programs import emit
 from amber.programs.emit import flow
 from amber.programs.emit.values import Matrix
+from tests.unit.signing import WANTS_ALICE
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(200, 4))
@@ -306,7 +307,7 @@ def test_a_method_without_a_form_says_why(artifact: Path) -> None:
 
 def test_the_policy_of_the_reader_holds_for_programs(artifact: Path) -> None:
     with pytest.raises(PolicyError):
-        amber.program(artifact, policy=amber.Policy(signers=["somebody"]))
+        amber.program(artifact, policy=WANTS_ALICE)
 
 
 @pytest.fixture

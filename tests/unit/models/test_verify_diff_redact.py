@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 import amber
 from amber.errors import FormatError, PolicyError, SourceError
+from tests.unit.signing import WANTS_ALICE
 
 
 def test_steps_and_verdict(artifact: Path) -> None:
@@ -45,14 +46,13 @@ def test_verify_never_raises_for_what_is_in_a_file(artifact: Path, tmp_path: Pat
         amber.verify(tmp_path / "absent.amber")
 
 
-def test_a_policy_that_names_signers_refuses(artifact: Path) -> None:
-    policy = amber.Policy(signers=("alice",))
-    report = amber.verify(artifact, policy=policy)
-    assert report.exit_code == 2
-    assert any("signers-unsupported" in line for line in report.refused)
+def test_a_policy_that_wants_signatures_refuses_what_has_none(artifact: Path) -> None:
+    report = amber.verify(artifact, policy=WANTS_ALICE)
+    assert (report.exit_code, report.verdict) == (2, "unchecked")
+    assert any("signature-missing" in line for line in report.refused)
     with pytest.raises(PolicyError) as caught:
-        amber.load(artifact, policy=policy)
-    assert caught.value.code == "signers-unsupported"
+        amber.load(artifact, policy=WANTS_ALICE)
+    assert caught.value.code == "signature-missing"
 
 
 def test_time_is_bounded(artifact: Path) -> None:

@@ -42,7 +42,6 @@ WITHOUT_A_VECTOR = {
     "replay-not-asked": "a reason, no refusal",
     "replay-unavailable": "depends on the machine",
     "shape-changed": "a finding: depends on the libraries that are installed",
-    "signers-unsupported": "the reader's policy alone, whatever the file; tests/unit/vault shows it",
     "step-drifted": "a finding: depends on the libraries that are installed",
     "value-drifted": "a finding: depends on the libraries that are installed",
     "verdict-broken": "depends on the libraries that are installed; tests/unit/models shows it",

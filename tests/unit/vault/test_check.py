@@ -17,7 +17,9 @@ from amber.policy import Policy
 from amber.tree import nodes
 from amber.tree.nodes import Tree
 from amber.vault.check import check, open_checked
+from amber.vault.trusting import Asked
 from tests.unit.archive.samples import artifact, members, tree_of
+from tests.unit.signing import ALICE, BOB, pem, signed
 
 Pieces = dict[str, list[Any]]
 
@@ -54,7 +56,7 @@ def test_a_good_artifact() -> None:
         assert (report.name, report.version) == ("churn", "1.4.0")
         assert report.id == checked.id == artifact_id(members())
         assert checked.tree is not None
-        assert set(report.seconds) == {"container", "manifest", "digests", "tree audit"}
+        assert set(report.seconds) == {"container", "signatures", "manifest", "digests", "tree audit"}
 
 
 @pytest.mark.parametrize("form", ["file", "folder", "bytes", "mapped"])
@@ -149,23 +151,58 @@ def test_limits_are_a_failed_step() -> None:
         open_checked(artifact(), Policy(limits=Limits(tree_bytes=5)))
 
 
-def test_a_policy_that_names_signers_refuses_everything() -> None:
-    policy = Policy(signers=("release@example.org",))
-    with check(artifact(), policy) as checked:
+def policy_of(*labels: str) -> Policy:
+    known = {"alice": ALICE, "bob": BOB}
+    return Policy.from_dict({
+        "signers": {label: {"keys": [pem(known[label])]} for label in labels},
+        "rule": [{"names": ["churn"], "require": [{"from": [label]} for label in labels]}],
+    })  # fmt: skip
+
+
+def signed_by(*keys: Any, extra: dict[str, bytes] | None = None) -> bytes:
+    plain = {name: b"".join(parts) for name, parts in members().items()}
+    for number, key in enumerate(keys, 1):
+        plain[f"signatures/{number:04d}-oms.sigstore.json"] = signed(plain, key)
+    return to_bytes({name: [data] for name, data in {**plain, **(extra or {})}.items()})
+
+
+def test_a_policy_that_wants_signatures_refuses_what_has_none() -> None:
+    with check(artifact(), policy_of("alice")) as checked:
         report = checked.report
         assert (report.verdict, report.reason, report.exit_code) == ("unchecked", "policy-refused", 2)
-        assert report.steps[4].status == "failed"
-        assert report.steps[4].code == "signers-unsupported"
-        assert "release@example.org" in report.refused[0]
-        assert report.steps[5].status == "not-asked"
+        assert (report.steps[1].status, report.steps[4].status) == ("not-present", "failed")
+        assert report.steps[4].code == "signature-missing"
+        assert report.refused[0].startswith("signature-missing: ")
     with pytest.raises(PolicyError) as caught:
-        open_checked(artifact(), policy)
-    assert caught.value.code == "signers-unsupported"
+        open_checked(artifact(), policy_of("alice"))
+    assert caught.value.code == "signature-missing"
+
+
+def test_it_takes_what_its_signers_signed() -> None:
+    with check(signed_by(ALICE, BOB), policy_of("alice", "bob")) as checked:
+        report = checked.report
+        assert (checked.code, report.refused) == ("", ())
+        assert [(each.signer, each.status, each.kind) for each in report.signatures] == [
+            ("alice", "counted", "oms"), ("bob", "counted", "oms"),
+        ]  # fmt: skip
+        assert report.policy == policy_of("alice", "bob").digest
+    with open_checked(signed_by(ALICE, BOB), policy_of("alice", "bob")) as proved:
+        assert {step.status for step in proved.steps} == {"passed"}
+        assert proved.id == artifact_id(members())
+
+
+def test_whom_the_policy_does_not_name_is_shown_and_not_counted() -> None:
+    with check(signed_by(BOB), policy_of("alice")) as checked:
+        assert [each.status for each in checked.signatures] == ["unknown"]
+        assert checked.report.steps[4].code == "signature-missing"
+    with check(signed_by(BOB)) as checked:
+        assert (checked.code, checked.refused) == ("", ())
+        assert (checked.steps[1].status, checked.steps[1].code) == ("not-asked", "signer-unknown")
 
 
 def test_under_such_a_policy_nothing_is_mapped(tmp_path: Path) -> None:
-    write_artifact(tmp_path / "m", members())
-    with check(tmp_path / "m", Policy(signers=("a",)), mmap=True) as checked:
+    (tmp_path / "m").write_bytes(signed_by(ALICE))
+    with check(tmp_path / "m", policy_of("alice"), mmap=True) as checked:
         assert checked.opened is not None
         assert not checked.opened.mapped
     with check(tmp_path / "m", mmap=True) as checked:
@@ -173,21 +210,70 @@ def test_under_such_a_policy_nothing_is_mapped(tmp_path: Path) -> None:
         assert checked.opened.mapped
 
 
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_signature_of_other_members_refuses_under_every_policy(tmp_path: Path, mapped: bool) -> None:
+    other = {**{name: b"".join(parts) for name, parts in members().items()}, "model/tree.json": b"[]"}
+    (tmp_path / "m").write_bytes(signed_by(extra={"signatures/0001-oms.sigstore.json": signed(other, BOB)}))
+    for policy in (None, Policy(preset="open"), policy_of("alice")):
+        with check(tmp_path / "m", policy, mmap=mapped) as checked:
+            assert (checked.code, checked.report.verdict) == ("signature-coverage", "broken")
+        with pytest.raises(FormatError) as caught:
+            open_checked(tmp_path / "m", policy, mmap=mapped)
+        assert caught.value.code == "signature-coverage"
+
+
+def test_detached_bundles_count_like_those_inside() -> None:
+    bundle = signed({name: b"".join(parts) for name, parts in members().items()}, ALICE)
+    asked = Asked(bundles={"churn.amber.0001-oms.sigstore.json": bundle})
+    with check(artifact(), policy_of("alice"), asked=asked) as checked:
+        assert (checked.refused, checked.steps[1].status) == ((), "passed")
+
+
+def test_what_is_only_moved_is_not_decided_but_its_signatures_must_fit() -> None:
+    with open_checked(artifact(), policy_of("alice"), asked=Asked(purpose="move")) as proved:
+        assert proved.steps[4].status == "not-asked"
+    with pytest.raises(FormatError):
+        open_checked(signed_by(extra={"signatures/0001-oms.sigstore.json": b"{}"}), asked=Asked(purpose="move"))
+
+
+def test_the_floor_is_decided_by_its_own_signers() -> None:
+    both = policy_of("alice").over(policy_of("bob"))
+    for keys, refused in (((ALICE,), True), ((BOB,), True), ((ALICE, BOB), False)):
+        with check(signed_by(*keys), both) as checked:
+            assert bool(checked.refused) == refused
+
+
+def test_the_name_a_caller_expects() -> None:
+    with check(artifact(), asked=Asked(expect="churn")) as checked:
+        assert checked.refused == ()
+    with check(artifact(), asked=Asked(expect="fraud")) as checked:
+        assert checked.refused[0].startswith("name-unexpected: ")
+
+
+def test_a_revoked_id_is_refused_under_every_preset() -> None:
+    revoked = {"revoked": {"ids": [artifact_id(members())]}}
+    for preset in ("default", "open"):
+        policy = Policy.from_dict({"preset": preset, **revoked})
+        with check(artifact(), policy) as checked:
+            assert checked.refused[0].startswith("id-revoked: ")
+        with pytest.raises(PolicyError):
+            open_checked(artifact(), policy)
+
+
 def test_what_cannot_be_checked_never_reads_passed() -> None:
-    signed = to_bytes({**members(), "signatures/0001-oms.sigstore.json": [b"{}"], "signatures/0001.tlog-proof": [b"x"]})
-    code, statuses = outcome(signed)
+    proof = signed_by(BOB, extra={"signatures/0001.tlog-proof": b"x"})
+    code, statuses = outcome(proof)
     assert code == ""
-    assert statuses[2] == statuses[10] == "not-supported"
-    with open_checked(signed) as proved:
+    assert (statuses[2], statuses[10]) == ("not-asked", "not-supported")
+    with open_checked(proof) as proved:
         assert [(step.number, step.status) for step in proved.steps] == [
-            (1, "passed"), (2, "not-supported"), (3, "passed"), (4, "passed"), (5, "passed"),
+            (1, "passed"), (2, "not-asked"), (3, "passed"), (4, "passed"), (5, "passed"),
         ]  # fmt: skip
-    assert outcome(to_bytes({**members(), "signatures/other.json": [b"{}"]}))[0] == "member-unknown"
+    assert outcome(signed_by(extra={"signatures/other.json": b"{}"}))[0] == "member-unknown"
 
 
 def test_signatures_are_outside_the_id() -> None:
-    signed = to_bytes({**members(), "signatures/0001-oms.sigstore.json": [b"{}"]})
-    with check(signed) as checked:
+    with check(signed_by(ALICE)) as checked:
         assert checked.id == artifact_id(members())
 
 

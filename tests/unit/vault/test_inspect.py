@@ -153,9 +153,6 @@ def test_what_is_refused(tmp_path: Path) -> None:
             inspect(source)
         assert caught.value.code == code
     with pytest.raises(AmberError) as caught:
-        inspect(artifact(), policy=Policy(signers=("a",)))
-    assert caught.value.code == "signers-unsupported"
-    with pytest.raises(AmberError) as caught:
         inspect(artifact(), id=False, policy=Policy(limits=Limits(tree_bytes=4)))
     assert caught.value.code == "limit-tree-bytes"
 

@@ -1,0 +1,224 @@
+"""The same artifact with other signatures: a new file that shares the payload with the old one where the system can.
+
+In comes the path of an artifact, out comes a file, or the changed `signatures/` of a folder. A file is copied first,
+by the file system itself where it can share blocks (reflink), by the kernel where not; the caller checks and signs the
+*copy*, which nobody else has; then its tail is written anew and it is renamed. So what is signed is what is written,
+whatever happens to the old file meanwhile, and an artifact that exists is never written in place. The members outside
+`signatures/` stand before it, so their bytes and places stay (`container.frame`). Called by `vault.sign`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import zlib
+from collections.abc import Callable
+from types import ModuleType
+from typing import Protocol
+
+from amber.archive import names
+from amber.archive.container import Entry, Member, file_fetch, frame, read_container
+from amber.archive.folder_signatures import FolderDraft, Signatures, check_signatures
+from amber.archive.source import OpenFile, Source, open_file, open_source
+from amber.archive.write import replace_file, write_all, write_folder
+from amber.errors import SourceError
+from amber.limits import DEFAULT, Limits
+
+# Absent on Windows.
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:
+    fcntl = None
+
+_CLONE = 0x40049409  # FICLONE of linux/fs.h; an architecture with another number answers that it has no such call
+_PIECE = 8 * 1024 * 1024  # bytes of a read where neither the file system nor the kernel copies
+_MOST = 1 << 30  # bytes of one copy_file_range
+
+
+class Draft(Protocol):
+    """What `rewrite` gives to be checked, and then to be given its signatures."""
+
+    @property
+    def source(self) -> Source:
+        """What is checked and signed."""
+
+    @property
+    def signatures(self) -> dict[str, bytes]:
+        """The members below `signatures/` that are there now."""
+
+    def put(self, signatures: Signatures) -> None:
+        """Give it exactly these members below `signatures/`."""
+
+
+def with_signatures(source: str, target: str, signatures: Signatures, limits: Limits = DEFAULT) -> None:
+    """Write the artifact at `source` to `target` with exactly these members below `signatures/`; nothing is verified.
+
+    Raises:
+        As `rewrite`.
+    """
+    rewrite(source, target, lambda draft: draft.put(signatures), limits)
+
+
+def rewrite(source: str, target: str, work: Callable[[Draft], None], limits: Limits = DEFAULT) -> bool:
+    """Call `work` with a copy of an artifact, and put the copy in the place of `target`; whether that was done.
+
+    Where `work` leaves the signatures as they are and `target` is `source`, nothing is written.
+
+    Args:
+        source: Path of a file or folder.
+        target: Where to write, of the same form; may be `source`.
+        work: Checks the draft and puts signatures; what it raises leaves everything as it was.
+        limits: The reader's caps.
+
+    Raises:
+        FormatError: The container is not valid, or a name is none of a signature.
+        LimitError: `limit-signatures`, or the file is larger than the limits allow.
+        SourceError: `source-...`: it cannot be read; `source-changed`: somebody else wrote it meanwhile.
+            `target-...`: it cannot be written.
+    """
+    if os.path.isdir(source):
+        return _folder(source, target, work, limits)
+    with open_file(source) as (origin, info):
+        same = _same_file(source, target)
+
+        def fill(descriptor: int) -> None:
+            copy(origin, descriptor, info.st_size, source)
+            draft = _FileDraft(descriptor, source, limits)
+            work(draft)
+            if same and not draft.changed:
+                raise _Unchanged
+            # the sync takes long, so it comes before the last look at what is replaced
+            os.fsync(descriptor)
+            if same:
+                _confirm(info, source)
+
+        try:
+            replace_file(target, fill)
+        except _Unchanged:
+            return False
+    return True
+
+
+class _Unchanged(Exception):  # noqa: N818 - no error: it ends the writing
+    """There is nothing to write."""
+
+
+class _FileDraft:
+    """The copy of a file, open for reading and writing."""
+
+    def __init__(self, descriptor: int, where: str, limits: Limits) -> None:
+        self._descriptor = descriptor
+        self._where = where
+        self._limits = limits
+        self.changed = False
+
+    @property
+    def source(self) -> OpenFile:
+        return OpenFile(self._descriptor, self._where)
+
+    @property
+    def signatures(self) -> dict[str, bytes]:
+        fetch = file_fetch(self._descriptor, self._where)
+        return {
+            member.name: bytes(fetch(member.offset, member.size))
+            for member in self._members()
+            if names.is_signature(member.name)
+        }
+
+    def put(self, signatures: Signatures) -> None:
+        if self.signatures == dict(signatures):
+            return
+        kept = [member for member in self._members() if not names.is_signature(member.name)]
+        order = check_signatures(signatures, [member.name for member in kept], self._limits)
+        entries = [Entry(member.name, member.size, member.crc32) for member in kept]
+        entries += [Entry(name, len(signatures[name]), zlib.crc32(signatures[name])) for name in order]
+        form = frame(entries)
+        begin = kept[-1].offset + kept[-1].size
+        os.ftruncate(self._descriptor, begin)
+        os.lseek(self._descriptor, begin, os.SEEK_SET)
+        heads = form.heads[len(kept) :]
+        pieces = [piece for head, name in zip(heads, order, strict=True) for piece in (head, signatures[name])]
+        write_all(self._descriptor, [*pieces, form.tail])
+        self.changed = True
+
+    def _members(self) -> list[Member]:
+        size = os.fstat(self._descriptor).st_size
+        return read_container(file_fetch(self._descriptor, self._where), size, self._limits)
+
+
+def copy(origin: int, descriptor: int, size: int, where: str) -> None:
+    """Copy a file of `size` bytes into an empty one: shared blocks, else the kernel's copy, else reads and writes.
+
+    Raises:
+        OSError: The disk is full. SourceError: `source-changed`: it is shorter.
+    """
+    if not _cloned(origin, descriptor):
+        begin = _copied_by_kernel(origin, descriptor, size)
+        os.lseek(descriptor, begin, os.SEEK_SET)
+        fetch = file_fetch(origin, where)
+        for position in range(begin, size, _PIECE):
+            write_all(descriptor, [fetch(position, min(_PIECE, size - position))])
+    if os.fstat(descriptor).st_size != size:
+        raise _changed(where)
+
+
+def _cloned(origin: int, descriptor: int) -> bool:
+    if fcntl is None:
+        return False
+    try:
+        fcntl.ioctl(descriptor, _CLONE, origin)
+    except OSError:
+        return False
+    return True
+
+
+def _copied_by_kernel(origin: int, descriptor: int, size: int) -> int:
+    """Return how many bytes were copied: fewer than `size` where the kernel cannot, or the file ends."""
+    position = 0
+    if not hasattr(os, "copy_file_range"):
+        return position
+    try:
+        while position < size:
+            count = os.copy_file_range(origin, descriptor, min(size - position, _MOST), position, position)
+            if not count:
+                break
+            position += count
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+    return position
+
+
+def _same_file(source: str, target: str) -> bool:
+    try:
+        return os.path.samefile(source, target)
+    except OSError:
+        return False
+
+
+def _confirm(info: os.stat_result, where: str) -> None:
+    """Check that what is about to be replaced is what was copied, or what another signer wrote would be lost."""
+    try:
+        now = os.stat(where)
+    except FileNotFoundError as error:
+        raise _changed(where) from error
+    if not os.path.samestat(info, now) or (info.st_size, info.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
+        raise _changed(where)
+
+
+def _changed(where: str) -> SourceError:
+    return SourceError(
+        "source-changed", "somebody else wrote it meanwhile; nothing was changed", where=where, hint="do it again"
+    )
+
+
+def _folder(source: str, target: str, work: Callable[[Draft], None], limits: Limits) -> bool:
+    draft = FolderDraft(source, limits)
+    if _same_file(source, target):
+        work(draft)
+        return draft.changed
+    with open_source(source, limits=limits) as opened:
+        members = {name: [view] for name, view in opened.members.items()}
+        write_folder(target, members, lambda folder: work(FolderDraft(folder, limits)))
+    return True

@@ -1,0 +1,70 @@
+"""Which policy is in force: the one that is given, else the keyring of this user; and the machine's own under both."""
+
+from __future__ import annotations
+
+import os
+
+from amber.policy import files, places
+from amber.policy.invalid import invalid
+from amber.policy.policy import Policy
+
+
+def in_force(policy: Policy | None = None) -> Policy:
+    """Return the policy that decides.
+
+    A given policy is complete in itself: the keyring then takes no part. The machine's policy is under either. No
+    environment variable and no file of an artifact is asked.
+
+    Args:
+        policy: What the caller gave; one that is in force already is returned as it is.
+
+    Raises:
+        SourceError: A file is there and cannot be read.
+        UsageError: One of the files is not valid, or somebody else could have written it.
+    """
+    if policy is not None and policy.floor is not None:
+        return policy
+    return (from_keyring() if policy is None else policy).over(floor())
+
+
+def from_keyring() -> Policy:
+    """Return the policy of the keyring; the default one where there is none.
+
+    Raises:
+        SourceError: It is there and cannot be read.
+        UsageError: It is not valid, or somebody else could have written it.
+    """
+    folder = places.keyring_folder()
+    path = None if folder is None else os.path.join(folder, places.KEYRING)
+    data = None if path is None else files.read_if_there(path)
+    if folder is None or path is None or data is None:
+        return Policy()
+    from amber.policy import plain  # here: most machines have neither file
+
+    files.check_folder(folder)
+    found = Policy.from_dict(plain.toml(data, path), path, folder)
+    if found.preset != "default":
+        raise invalid(f"{path}: preset", "a keyring has no preset", "put it into a policy file, and name that file")
+    return found
+
+
+def floor() -> Policy | None:
+    """Return the policy of the machine; None where there is none.
+
+    A file there that is not root's is no policy of the machine, and an error: passing over it in silence would let
+    whoever owns it take the floor away.
+
+    Raises:
+        SourceError: It is there and cannot be read.
+        UsageError: It is not valid, or somebody else than root could have written it.
+    """
+    path = places.floor_file()
+    if path is None:
+        return None
+    data = files.read_if_there(path, owner="root")
+    if data is None:
+        return None
+    from amber.policy import plain
+
+    files.check_folder(os.path.dirname(path), owner="root")
+    return Policy.from_dict(plain.toml(data, path), path, os.path.dirname(path))

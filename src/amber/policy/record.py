@@ -1,0 +1,47 @@
+"""One JSON line for every decision under a policy, to the logger `amber.trust`: what an auditor asks about later.
+
+INFO where the artifact was accepted, WARNING where it was refused. Names, ids and labels only: no key, no path of the
+artifact and no text of a bundle. JSON escapes what is not ASCII, so no string from a file can end a line or a colour.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+
+from amber.policy.facts import Facts, Refusal
+from amber.policy.policy import Policy
+
+_log = logging.getLogger("amber.trust")
+_log.addHandler(logging.NullHandler())  # without one, Python writes warnings of a library to the standard error
+_MOST = 256  # characters of a name
+
+
+def record(policy: Policy, facts: Facts, refused: Iterable[Refusal] = (), *, verb: str = "") -> None:
+    """Write the line.
+
+    Args:
+        policy: The policy in force.
+        facts: What it decided about.
+        refused: Its refusals; none: the artifact was accepted.
+        verb: What asked: `load`, `verify`, `serve`.
+    """
+    level, codes = logging.INFO, list(dict.fromkeys(each.code for each in refused))
+    if codes:
+        level = logging.WARNING
+    if not _log.isEnabledFor(level):
+        return
+    line = {
+        "decision": "refused" if codes else "accepted",
+        "code": codes[0] if codes else "",
+        "codes": codes,
+        "id": facts.id,
+        "name": facts.name[:_MOST],
+        "version": facts.version[:_MOST],
+        "signers": sorted(facts.signers),
+        "policy": policy.digest,
+        "preset": policy.preset,
+        "verb": verb,
+    }
+    _log.log(level, "%s", json.dumps(line, ensure_ascii=True, separators=(",", ":")))

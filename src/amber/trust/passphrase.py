@@ -1,0 +1,108 @@
+"""The passphrase of a private key: from a descriptor, a file, one variable or the terminal; never an argument.
+
+It is bytes from end to end, and no message holds it. The variable is removed from the environment once read, so no
+process started later inherits it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import sys
+
+from amber.errors import SourceError, UsageError
+
+VARIABLE = "AMBER_PASSPHRASE"
+LEAST_CHARACTERS = 16  # the library's key derivation is cheap to guess against: 2048 rounds
+_MOST_BYTES = 1023  # what the library takes to encrypt with
+
+
+def read(*, descriptor: int | None = None, file: str | os.PathLike[str] | None = None) -> bytes | None:
+    """Return the passphrase of the first source that there is, without its line end; None where there is none.
+
+    A descriptor or file that is named is the only source; else `AMBER_PASSPHRASE`.
+
+    Raises:
+        SourceError: `passphrase-unreadable`: the descriptor or file cannot be read.
+        UsageError: `passphrase-invalid`: it is empty, of more than one line, or longer than 1023 bytes.
+    """
+    if descriptor is not None:
+        return _from_descriptor(descriptor)
+    if file is not None:
+        return _from_file(file)
+    text = os.environ.pop(VARIABLE, None)
+    return None if text is None else _checked(os.fsencode(text), VARIABLE)
+
+
+def ask(what: str, *, twice: bool = False) -> bytes | None:
+    """Ask at the terminal, without showing it; None where there is no terminal.
+
+    Args:
+        what: What it is for.
+        twice: Whether it is a new one, which is asked for a second time.
+
+    Raises:
+        UsageError: `passphrase-invalid`: it is empty, or the two are not the same.
+    """
+    if sys.stdin is None or not sys.stdin.isatty():
+        return None
+    try:
+        first = getpass.getpass(f"Passphrase of {what}: ")
+        if twice and getpass.getpass("The same again: ") != first:
+            raise UsageError("passphrase-invalid", "the two are not the same", where="terminal")
+    except EOFError:
+        raise UsageError("passphrase-invalid", "nothing was typed", where="terminal") from None
+    return _checked(os.fsencode(first), "terminal")
+
+
+def generate() -> str:
+    """Return a new passphrase of 128 random bits, to be shown once: 26 letters and digits in groups."""
+    text = _base32(secrets.token_bytes(16))
+    return "-".join(text[start : start + 5] for start in range(0, len(text), 5))
+
+
+def check_new(passphrase: bytes) -> None:
+    """Refuse a new passphrase that is short.
+
+    Raises:
+        UsageError: `passphrase-weak`: fewer than 16 characters.
+    """
+    if len(passphrase.decode("utf-8", "replace")) < LEAST_CHARACTERS:
+        raise UsageError(
+            "passphrase-weak",
+            f"a passphrase of a new key has at least {LEAST_CHARACTERS} characters",
+            where="passphrase",
+            hint="`amber keygen --generate-passphrase` makes one of 128 random bits",
+        )
+
+
+def _from_descriptor(descriptor: int) -> bytes:
+    try:
+        with open(descriptor, "rb", closefd=False) as source:
+            return _checked(source.read(_MOST_BYTES + 1), "passphrase-fd")
+    except (OSError, ValueError) as error:
+        raise SourceError("passphrase-unreadable", f"cannot be read: {error}", where="passphrase-fd") from error
+
+
+def _from_file(path: str | os.PathLike[str]) -> bytes:
+    try:
+        with open(path, "rb") as source:
+            return _checked(source.read(_MOST_BYTES + 1), str(path))
+    except (OSError, ValueError) as error:
+        raise SourceError("passphrase-unreadable", f"cannot be read: {error}", where=str(path)) from error
+
+
+def _checked(data: bytes, where: str) -> bytes:
+    if len(data) > _MOST_BYTES:
+        raise UsageError("passphrase-invalid", f"longer than {_MOST_BYTES} bytes", where=where)
+    line = data.removesuffix(b"\n").removesuffix(b"\r")
+    if not line or b"\n" in line or b"\0" in line:
+        raise UsageError("passphrase-invalid", "not one line of text", where=where)
+    return line
+
+
+def _base32(data: bytes) -> str:
+    import base64
+
+    return base64.b32encode(data).decode("ascii").rstrip("=").lower()

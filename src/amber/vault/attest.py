@@ -1,0 +1,184 @@
+"""A signed statement about an artifact: a claim, the signature over it, and the bundle in the file or beside it.
+
+In: what somebody saw or says (`Claim`: the id it is about, a predicate) and whoever signs. Out: a bundle whose subject
+is the id. `sbom` and `provenance` claims are made here; those that run the model are made in `models.attest`. An
+attestation decides nothing by itself: a reader's policy may demand one of a signer it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from amber.archive import names
+from amber.archive.digests import artifact_id
+from amber.archive.source import Source
+from amber.errors import SaveError, SourceError, UsageError
+from amber.trust import predicates
+from amber.trust.bundle import PAYLOAD_TYPE, encode_certificate, encode_key
+from amber.trust.keys import Signing
+from amber.trust.pae import pae
+from amber.trust.statement import attestation
+from amber.vault.check import open_checked
+from amber.vault.sbom import cyclonedx, spdx
+from amber.vault.sbom.facts import gather
+from amber.vault.sign import Path, Signed, add
+from amber.vault.trusting import Asked
+
+KINDS = ("test-result", "provenance", "sbom", "vsa")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is to be signed.
+
+    Args:
+        kind: `test-result`, `provenance`, `sbom` or `vsa`: the word in the bundle's name.
+        id: The artifact it is about.
+        name: Its name, for people.
+        predicate_type: URI of the predicate's form.
+        predicate: Plain data without floats.
+        result: The one word of it, for people; empty where there is none.
+        beside: It says that the artifact is broken or refused: a bundle of it is never put into the file.
+    """
+
+    kind: str
+    id: str
+    name: str
+    predicate_type: str
+    predicate: Mapping[str, Any]
+    result: str = ""
+    beside: bool = False
+
+    @property
+    def payload(self) -> bytes:
+        """The statement, as it is signed."""
+        return attestation(self.id, self.name, self.predicate_type, self.predicate)
+
+
+def bundle_of(claim: Claim, signing: Signing, chain: Sequence[bytes] = ()) -> bytes:
+    """Return the bundle of a claim.
+
+    Args:
+        claim: What is signed.
+        signing: Whose signature it carries.
+        chain: Certificates in DER, the leaf first; without them the bundle names the key.
+
+    Raises:
+        SaveError: `attest-too-large`: more bytes than such a bundle may have.
+        SourceError: `signer-failed`.
+    """
+    payload = claim.payload
+    message = pae(PAYLOAD_TYPE, payload)
+    signature = signing.sign(message)
+    if not signing.public.verify(message, signature):
+        raise SourceError("signer-failed", "the signature is not one by the public key", where="signer")
+    if chain:
+        data = encode_certificate(payload, signature, chain)
+    else:
+        data = encode_key(payload, signature, signing.public.hint)
+    most = names.signature_bytes(f"{names.SIGNATURES}0001-{claim.kind}.sigstore.json", 0)
+    if len(data) > most:
+        raise SaveError(
+            "attest-too-large",
+            f"the bundle has {len(data)} bytes, and a reader takes {most}",
+            where=claim.kind,
+            hint="for an SBOM: --format cyclonedx is the smaller one; or sign the document by another tool",
+        )
+    return data
+
+
+def attest(
+    source: Path,
+    claim: Claim,
+    signing: Signing,
+    *,
+    chain: Sequence[bytes] = (),
+    target: Path | None = None,
+    detached: bool = False,
+    allow: Sequence[str] = (),
+) -> Signed:
+    """Sign a claim and put the bundle into the artifact, or beside it.
+
+    What says that the artifact is broken or refused goes beside it only: whoever refused a file does not write it.
+    The artifact must be whole and must still have the id the claim is about.
+
+    Args:
+        source: A file, or the folder it was unpacked to.
+        claim: What is signed.
+        signing: Whose signature it carries.
+        chain: Certificates in DER, the leaf first.
+        target: Where to write; by default the artifact is replaced in one step.
+        detached: Write `FILE.NNNN-<kind>.sigstore.json` instead.
+        allow: Exact names of classes and functions of your own that are in the model.
+
+    Raises:
+        FormatError: The artifact is not whole; `attestation-subject`: it is another one by now.
+        SaveError: `attest-detached-only`, `attest-too-large`; nothing was written.
+        SourceError: It cannot be read or written; `signer-failed`.
+        UsageError: The chain cannot be used.
+    """
+    if claim.beside and not detached:
+        raise SaveError(
+            "attest-detached-only",
+            f"the result is {claim.result}; nothing was signed or written",
+            where=claim.name,
+            hint="with --detached the statement is written beside the artifact",
+        )
+    if chain:
+        from amber.trust import own_chain  # here: keys alone need no x509
+
+        own_chain.check(chain, signing.public, datetime.now(UTC))
+    return add(source, [bundle_of(claim, signing, chain)], target=target, detached=detached, allow=allow)
+
+
+def identified(source: Source) -> tuple[str, str]:
+    """Return id and name of an artifact that is whole.
+
+    Raises:
+        FormatError, SourceError: It is not whole, or cannot be read.
+    """
+    with open_checked(source, asked=Asked(purpose="move")) as proved:
+        id = proved.id or artifact_id({name: [view] for name, view in proved.opened.members.items()})
+        proved.opened.confirm()
+        return id, proved.manifest.name
+
+
+def sbom_claim(source: Source, format: str = "cyclonedx") -> Claim:
+    """Return the claim that an artifact consists of what its bill of materials lists.
+
+    Raises:
+        FormatError, SourceError: The artifact is not whole, or cannot be read.
+        UsageError: `sbom-unknown`.
+    """
+    if format not in _SBOMS:
+        raise UsageError(
+            "sbom-unknown", f"{format!r} is not a format", where="format", hint=f"one of {', '.join(_SBOMS)}"
+        )
+    facts = gather(source)
+    predicate_type, document = _SBOMS[format]
+    return Claim("sbom", facts.id, facts.manifest.name, predicate_type, document(facts))
+
+
+_SBOMS = {"cyclonedx": (predicates.CYCLONEDX, cyclonedx.document), "spdx": (predicates.SPDX, spdx.document)}
+
+
+def provenance_claim(
+    source: Source,
+    *,
+    builder_id: str,
+    build_type: str,
+    materials: Sequence[str] = (),
+    parameters: Mapping[str, str] | None = None,
+) -> Claim:
+    """Return the claim of a build, from nothing but these words: no variable of a build service is read.
+
+    Raises:
+        FormatError, SourceError: The artifact is not whole, or cannot be read.
+        UsageError: `attest-invalid`: no URI, a material without a known digest, an odd parameter.
+    """
+    predicate = predicates.of_build(builder_id, build_type, materials, parameters or {})
+    id, name = identified(source)
+    return Claim("provenance", id, name, predicates.PROVENANCE, predicate)

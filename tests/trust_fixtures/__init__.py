@@ -1,0 +1,1 @@
+"""Authorities of our own for tests: certificates, time stamps, and a whole Sigstore instance."""

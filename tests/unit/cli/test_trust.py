@@ -1,0 +1,184 @@
+"""`amber trust`: what it changes, what it says, and its exit codes; the keyring is in a folder of the test's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from amber.cli.commands import LazyGroup
+from amber.cli.main import amber_group, main
+from amber.policy import in_force, places
+from amber.policy.seen import Seen
+from tests.unit.policy.material import ID, der, key, pem, root_pem
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(places, "keyring_folder", lambda: str(tmp_path / "config" / "amber"))
+    monkeypatch.setattr(places, "floor_file", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "alice.pub").write_text(pem(1))
+    (tmp_path / "new.pub").write_bytes(der(2, "P-384"))
+    (tmp_path / "ca.pem").write_text(root_pem(1))
+    (tmp_path / "root.json").write_text("{}")
+    return tmp_path
+
+
+@pytest.fixture
+def trust(capsys: pytest.CaptureFixture[str]) -> Any:
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(["trust", *words])
+        streams = capsys.readouterr()
+        return code, streams.out, streams.err
+
+    return run
+
+
+def test_adding_prints_the_fingerprint_and_what_follows(trust: Any) -> None:
+    code, out, err = trust("add", "alice", "--key", "alice.pub", "--names", "churn-*", "--names", "fraud")
+    assert (code, err) == (0, "")
+    assert key(1).fingerprint in out
+    assert "artifacts named churn-*, fraud must be signed from now on; alice may" in out
+    (signer,) = in_force().signers
+    assert (signer.label, signer.names) == ("alice", ("churn-*", "fraud"))
+
+
+def test_another_key_with_an_end(trust: Any) -> None:
+    trust("add", "alice", "--key", "alice.pub")
+    code, out, _ = trust("add", "alice", "--key", "new.pub", "--until", "2030-01-01", "--json")
+    assert code == 0
+    said = json.loads(out)
+    assert set(said) == {"file", "label", "fingerprints", "names", "uncovered", "notes"}
+    assert said["label"] == "alice"
+    keys = in_force().signers[0].keys
+    assert said["fingerprints"] == [keys[1].fingerprint]
+    assert [each.until is None for each in keys] == [True, False]
+
+
+def test_every_kind_of_signer(trust: Any) -> None:
+    root = ("--certificate-root", "ca.pem")
+    assert trust("add", "ci", *root, "--san", "ci@example.org", "--until", "2030-01-01")[0] == 0
+    assert trust("add", "old", *root, "--subject", "CN=old")[0] == 0
+    code, out, _ = trust(
+        "add", "build", "--identity", "me@example.org", "--issuer", "https://x.example", "--trusted-root", "root.json"
+    )
+    assert code == 0
+    assert "build is me@example.org by https://x.example" in out
+    _, out, _ = trust("list")
+    assert "ci@example.org under root" in out
+    assert "CN=old under root" in out
+    assert "me@example.org by https://x.example (keyless)" in out
+    assert "until 2030-01-01T00:00:00Z" in out
+
+
+def test_the_list(trust: Any) -> None:
+    code, out, err = trust("list")
+    assert (code, out) == (0, "")
+    assert "unsigned artifacts pass" in err
+    trust("add", "alice", "--key", "alice.pub", "--until", "2020-01-01")
+    trust("revoke", "--id", ID)
+    trust("revoke", "--key", "ef" * 32)
+    trust("revoke", "--certificate", "cd" * 32)
+    trust("revoke", "alice", "--since", "2019-06-01")
+    _, out, _ = trust("list")
+    assert "until 2020-01-01T00:00:00Z (over), revoked since 2019-06-01T00:00:00Z" in out
+    for line in (f"revoked artifact {ID}", f"revoked key {'ef' * 32}", f"revoked certificate {'cd' * 32}"):
+        assert line in out
+    _, out, _ = trust("list", "--json")
+    said = json.loads(out)
+    assert said["digest"] == in_force().digest
+    assert said["signers"][0]["keys"] == [
+        {"curve": "P-256", "fingerprint": key(1).fingerprint, "until": "2020-01-01T00:00:00Z", "revoked": True}
+    ]
+    assert said["revoked"]["ids"] == [ID]
+
+
+def test_removing_says_who_passes_again(trust: Any) -> None:
+    trust("add", "alice", "--key", "alice.pub", "--names", "churn-*")
+    code, out, err = trust("remove", "alice")
+    assert (code, out) == (0, "removed alice\n")
+    assert "nobody is left for churn-*: unsigned artifacts of these names pass again" in err
+    code, out, err = trust("remove", "alice", "--json")
+    assert code == 64
+    assert json.loads(out)["error"]["code"] == "label-unknown"
+
+
+def test_revoking(trust: Any) -> None:
+    trust("add", "alice", "--key", "alice.pub")
+    code, out, _ = trust("revoke", "alice")
+    assert (code, out) == (0, f"revoked {key(1).fingerprint}\n")
+    assert trust("revoke", "--id", ID)[1] == f"revoked {ID}\n"
+    assert in_force().revoked.ids == (ID,)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("add",),
+        ("add", "alice"),
+        ("add", "alice", "--san", "a@b.c"),
+        ("add", "alice", "--certificate-root", "ca.pem"),
+        ("add", "alice", "--identity", "a@b.c"),
+        ("add", "alice", "--key", "alice.pub", "--until", "soon"),
+        ("add", "alice", "--key", "alice.pub", "--names", "Churn"),
+        ("add", "a b", "--key", "alice.pub"),
+        ("add", "alice", "--key", "ca.pem"),
+        ("add", "alice", "--trusted-root", "root.json"),
+        ("revoke",),
+        ("revoke", "alice", "--id", ID),
+        ("revoke", "--id", "abc"),
+        ("revoke", "--id", ID, "--since", "2026-01-01"),
+        ("revoke", "zoe"),
+        ("remove", "zoe"),
+        ("forget", "churn"),
+        ("frobnicate",),
+        (),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_64_and_changes_nothing(trust: Any, folder: Path, words: tuple[str, ...]) -> None:
+    code, _, err = trust(*words)
+    assert code == 64
+    assert "Traceback" not in err
+    assert not (folder / "config" / "amber" / "keyring.toml").exists()
+
+
+@pytest.mark.parametrize("words", [("add", "alice", "--key", "none.pub"), ("forget", "churn", "--policy", "none.toml")])
+def test_a_missing_file_is_66(trust: Any, words: tuple[str, ...]) -> None:
+    assert trust(*words)[0] == 66
+
+
+def test_a_private_key_is_refused_and_not_shown(trust: Any, folder: Path) -> None:
+    secret = pem(1).replace("PUBLIC", "PRIVATE")
+    (folder / "alice.key").write_text(secret)
+    code, out, err = trust("add", "alice", "--key", "alice.key", "--json")
+    assert code == 64
+    assert json.loads(out)["error"]["code"] == "key-private"
+    assert secret.split("\n")[1][:20] not in out + err
+
+
+def test_forgetting_a_version(trust: Any, folder: Path) -> None:
+    (folder / "policy.toml").write_text('[seen]\nfile = "state/seen.json"\n')
+    seen = Seen(str(folder / "state" / "seen.json"))
+    seen.raise_to("churn", "2.0.0", ID)
+    assert trust("forget", "churn", "--policy", "policy.toml")[:2] == (0, "forgot churn 2.0.0\n")
+    assert seen.check("churn", "1.0.0", ID) is None
+    code, out, _ = trust("forget", "churn", "--policy", "policy.toml", "--json")
+    assert code == 0
+    assert json.loads(out) == {"name": "churn", "version": "", "file": str(folder / "state" / "seen.json")}
+    assert "was not remembered" in trust("forget", "\x1b[31m", "--policy", "policy.toml")[1]
+
+
+def test_every_command_and_option_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    group = LazyGroup.get_command(amber_group, click.Context(amber_group), "trust")  # type: ignore[arg-type]
+    assert isinstance(group, click.Group)
+    for name, command in group.commands.items():
+        assert main(["trust", name, "--help"]) == 0
+        assert f"  amber trust {name}" in capsys.readouterr().out.partition("Examples:")[2]
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, f"{name} {parameter.name}"
