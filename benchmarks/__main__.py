@@ -38,8 +38,10 @@ def main(words: list[str] | None = None) -> int:
     output = wishes.output or (None if wishes.quick or wishes.only else RESULTS)
     if output is not None:
         known = output.read_text(encoding="utf-8") if output.exists() else ""
-        programs = known.partition("<!-- programs -->")[2].partition("<!-- /programs -->")[0]
-        output.write_text(replaced(text, "programs", programs) if programs else text, encoding="utf-8")
+        for part in ("programs", "serving", "trust"):  # what other commands write
+            kept = known.partition(f"<!-- {part} -->")[2].partition(f"<!-- /{part} -->")[0]
+            text = replaced(text, part, kept) if kept else text
+        output.write_text(text, encoding="utf-8")
     return 0
 
 

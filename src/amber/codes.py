@@ -312,6 +312,7 @@ CALLS: Table = {
     "target-type": (None, "the target is not a path of text"),
     "target-unsynced": (None, "the target is written whole, but the disk did not confirm its name"),
     "target-unwritable": (None, "the target cannot be written; nothing was changed"),
+    "time-invalid": (None, "a time has no zone"),
     "tls-unusable": (None, "the certificate of the server or its key cannot be used"),
     "trace-refused": (None, "a function does what cannot be traced into a program"),
     "url-invalid": (None, "the address of a server is not an http or https address"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "amber"
-INERT = ("codes", "errors", "limits", "report", "policy", "threads", "tree", "vocabulary", "archive", "vault")
+INERT = ("codes", "errors", "limits", "report", "policy", "threads", "tree", "vocabulary", "archive", "trust", "vault")
 LIVE = ("adapters", "cases", "models", "programs", "server", "testing")
 # of the server, which is both: what never reaches a framework or model code
 INERT_SERVER = (

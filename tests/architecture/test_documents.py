@@ -15,7 +15,7 @@ from tests.architecture.pages import blocks, run_page
 from tests.architecture.repository import ROOT
 from tests.architecture.repository import amber as command
 
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/index.md", "docs/concepts.md", "docs/errors.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/index.md", "docs/concepts.md", "docs/errors.md", "docs/trust.md"]
 PAGES += sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "tutorials").glob("*.md"))
 
 
@@ -25,7 +25,7 @@ def test_every_block_of_a_page_runs(page: str, tmp_path: Path) -> None:
 
 
 def test_no_page_with_blocks_is_left_out() -> None:
-    runnable = {"python", "console"}
+    runnable = {"bash", "console", "python"}
     found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     with_blocks = {str(p.relative_to(ROOT)) for p in found if any(b.language in runnable for b in blocks(p))}
     assert with_blocks == set(PAGES)

@@ -102,6 +102,12 @@ def test_the_invalid_vectors_are_refused(path: Path) -> None:
         check_bundle(path.read_bytes())
 
 
+def test_the_hint_of_the_key_is_that_of_the_vector() -> None:
+    vector = json.loads((SPEC / "valid" / "key.bundle.json").read_bytes())
+    public = keys.public((REFERENCE / "signing-key-pub.pem").read_bytes())
+    assert vector["verificationMaterial"]["publicKey"]["hint"] == public.hint
+
+
 @pytest.mark.parametrize("curve", keys.CURVES)
 def test_what_is_written_by_key_is_valid(curve: str) -> None:
     payload = statement.oms("churn", DIGESTS)

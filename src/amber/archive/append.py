@@ -153,7 +153,7 @@ def copy(origin: int, descriptor: int, size: int, where: str) -> None:
     Raises:
         OSError: The disk is full. SourceError: `source-changed`: it is shorter.
     """
-    if not _cloned(origin, descriptor):
+    if not cloned(origin, descriptor):
         begin = _copied_by_kernel(origin, descriptor, size)
         os.lseek(descriptor, begin, os.SEEK_SET)
         fetch = file_fetch(origin, where)
@@ -163,7 +163,8 @@ def copy(origin: int, descriptor: int, size: int, where: str) -> None:
         raise _changed(where)
 
 
-def _cloned(origin: int, descriptor: int) -> bool:
+def cloned(origin: int, descriptor: int) -> bool:
+    """Make an empty file share all blocks of another; False where the file system cannot (nothing is copied then)."""
     if fcntl is None:
         return False
     try:

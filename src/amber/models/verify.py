@@ -57,7 +57,7 @@ def verify(
     from amber.vault.trusting import Asked
 
     if at is not None and at.tzinfo is None:
-        raise UsageError("time-invalid", "the time of judgement has no time zone", where="at", hint="add +00:00")
+        raise UsageError("time-invalid", "a time of judgement needs its zone", where="at", hint="datetime(..., tzinfo=UTC)")
     asked = Asked(expect=expect, bundles=bundles or {}, at=at, verb="verify", replays=True)
     with check(source, policy, asked=asked) as checked:
         report = _verified(checked, cases, tolerance)

@@ -15,7 +15,7 @@ from amber.policy.facts import Facts, Refusal
 from amber.policy.matching import most
 from amber.policy.patterns import UNVERSIONED, any_matches, version_numbers
 from amber.policy.policy import Policy
-from amber.policy.rules import Demand, Rule
+from amber.policy.rules import Demand, Line, Rule
 from amber.report import Report, Verdict
 
 PRODUCTION: Verdict = "equivalent"  # the worst verdict that the preset `production` accepts
@@ -31,9 +31,7 @@ def decide(policy: Policy, facts: Facts, now: datetime) -> tuple[Refusal, ...]:
     """
     place = policy.source or "the policy"
     found = [*_in_time(policy, place, now), *_itself(policy, place, facts)]
-    counted = frozenset(
-        signer.label for signer in policy.signers if signer.label in facts.signers and signer.counts_for(facts.name)
-    )
+    counted = counted_signers(policy, facts)
     matching = [(number, rule) for number, rule in enumerate(policy.rules) if rule.applies_to(facts.name)]
     if policy.preset == "production":
         found += _production(place, facts, [rule for _, rule in matching])
@@ -43,6 +41,13 @@ def decide(policy: Policy, facts: Facts, now: datetime) -> tuple[Refusal, ...]:
         found += (each for demand in rule.attestations for each in _attested(demand, here, policy, facts))
         found += _rest(rule, here, facts)
     return tuple(found)
+
+
+def counted_signers(policy: Policy, facts: Facts) -> frozenset[str]:
+    """Return the labels of which a signature counts for an artifact of this name."""
+    return frozenset(
+        signer.label for signer in policy.signers if signer.label in facts.signers and signer.counts_for(facts.name)
+    )
 
 
 def demanded_verdicts(policy: Policy, name: str) -> tuple[Verdict, ...]:
@@ -79,7 +84,7 @@ def judge_verdict(policy: Policy, name: str, verdict: Verdict, *, used: bool = F
 def notes(policy: Policy, facts: Facts) -> tuple[str, ...]:
     """Return what a person should know of an artifact that passed: floor included for what was revoked."""
     said = []
-    if not facts.signers:
+    if not counted_signers(policy, facts):
         asked = any(rule.require for rule in policy.rules if rule.applies_to(facts.name))
         if not asked and any(rule.require for rule in policy.rules):
             said.append(
@@ -132,15 +137,23 @@ def _signatures(rule: Rule, here: str, facts: Facts, counted: frozenset[str]) ->
     places = [line.from_ for line in rule.require for _ in range(line.k)]
     if most(places, counted) == len(places):
         return
-    lines = "; ".join(f"{line.k} of {_listed(line.from_)}" for line in rule.require)
-    wanted = f"{here} wants signatures of {lines}" + (", each of another signer" if len(rule.require) > 1 else "")
+    lines = " and ".join(map(_said, rule.require))
+    wanted = f"{here} wants {lines}" + (", each by another signer" if len(rule.require) > 1 else "")
     idle = sorted(facts.signers - counted)
     if not facts.signers:
-        yield Refusal("signature-missing", f"{wanted}; nobody that the policy names has signed it")
+        yield Refusal("signature-missing", f"{wanted}; no signature of anybody the policy names counts")
     elif counted:
         yield Refusal("signers-missing", f"{wanted}; signed by {_listed(sorted(counted))}")
     else:
         yield Refusal("signers-missing", f"{wanted}; signed by {_listed(idle)}, who count for other names")
+
+
+def _said(line: Line) -> str:
+    """A line of a rule in words: `a signature of alice`, `2 signatures of alice, bob, ci`."""
+    labels = _listed(line.from_)
+    if line.k == 1:
+        return f"a signature of {labels}" if len(line.from_) == 1 else f"a signature of one of {labels}"
+    return f"{line.k} signatures of {labels}"
 
 
 def _attested(demand: Demand, here: str, policy: Policy, facts: Facts) -> Iterator[Refusal]:
@@ -149,7 +162,8 @@ def _attested(demand: Demand, here: str, policy: Policy, facts: Facts) -> Iterat
     good = {each.label for each in given if demand.accepts(each.result)}
     if len(good) >= demand.k:
         return
-    wanted = f"{here} wants a {demand.type} of {demand.k} of {_listed(demand.from_)}"
+    many = "" if demand.k == 1 and len(demand.from_) == 1 else f"{demand.k} of "
+    wanted = f"{here} wants an attestation {demand.type} signed by {many}{_listed(demand.from_)}"
     results = sorted({f"{each.result} by {each.label}" for each in given if each.label not in good})
     yield Refusal("attestation-missing", wanted + (f"; there is {_listed(results)}" if results else ""))
 

@@ -153,7 +153,5 @@ def rooted(own: str, place: str) -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        if error.where.startswith(place):
-            raise
-        where = place + error.where.removeprefix(own) if error.where.startswith(own) else f"{place}: {error.where}"
+        where = place + error.where.removeprefix(own)
         raise UsageError(error.code, error.message, where=where, hint=error.hint) from None

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Iterable
 
+from amber.policy.deciding import counted_signers
 from amber.policy.facts import Facts, Refusal
 from amber.policy.policy import Policy
 
@@ -39,7 +40,7 @@ def record(policy: Policy, facts: Facts, refused: Iterable[Refusal] = (), *, ver
         "id": facts.id,
         "name": facts.name[:_MOST],
         "version": facts.version[:_MOST],
-        "signers": sorted(facts.signers),
+        "signers": sorted(counted_signers(policy, facts)),
         "policy": policy.digest,
         "preset": policy.preset,
         "verb": verb,

@@ -192,9 +192,6 @@ class Revoked:
                 elif not isinstance(each, RevokedKey):
                     raise invalid(at("revoked.keys", position), "must be a RevokedKey")
 
-    def __bool__(self) -> bool:
-        return bool(self.ids or self.keys or self.certificates)
-
 
 NOTHING = Revoked()
 

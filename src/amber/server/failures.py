@@ -75,8 +75,8 @@ ROWS: Final[Table] = {
 }
 
 LIMITS: Final[Table] = {
-    "answer-too-large": (413, "the answer to these rows is too large for one run"),
     "answer-timeout": (408, "the answer was read too slowly; the last line of what came of it"),
+    "answer-too-large": (413, "the answer to these rows is too large for one run"),
     "bulk-memory-full": (429, "large bodies hold as much memory as they may"),
     "bulk-queue-full": (429, "too many large bodies wait already"),
     "connections-full": (503, "the server has as many connections as it takes"),

@@ -1,7 +1,7 @@
 """The passphrase of a private key: from a descriptor, a file, one variable or the terminal; never an argument.
 
-It is bytes from end to end, and no message holds it. The variable is removed from the environment once read, so no
-process started later inherits it.
+It is bytes from end to end, and no message holds it. The variable is removed from the environment whatever the source
+is, so no process started later inherits it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def read(*, descriptor: int | None = None, file: str | os.PathLike[str] | None =
         SourceError: `passphrase-unreadable`: the descriptor or file cannot be read.
         UsageError: `passphrase-invalid`: it is empty, of more than one line, or longer than 1023 bytes.
     """
+    text = os.environ.pop(VARIABLE, None)
     if descriptor is not None:
         return _from_descriptor(descriptor)
     if file is not None:
         return _from_file(file)
-    text = os.environ.pop(VARIABLE, None)
     return None if text is None else _checked(os.fsencode(text), VARIABLE)
 
 
@@ -80,7 +80,8 @@ def check_new(passphrase: bytes) -> None:
 def _from_descriptor(descriptor: int) -> bytes:
     try:
         with open(descriptor, "rb", closefd=False) as source:
-            return _checked(source.read(_MOST_BYTES + 1), "passphrase-fd")
+            # a line: whoever writes to a pipe may keep it open
+            return _checked(source.readline(_MOST_BYTES + 1), "passphrase-fd")
     except (OSError, ValueError) as error:
         raise SourceError("passphrase-unreadable", f"cannot be read: {error}", where="passphrase-fd") from error
 

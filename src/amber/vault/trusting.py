@@ -114,7 +114,10 @@ def judged(
     at = asked.at or datetime.now(UTC)
     check_signature_sizes({name: len(view) for name, view in members.items()})
     bundles = {name: bytes(view) for name, view in members.items() if names.is_bundle(name)}
-    bundles.update(asked.bundles)
+    for path, data in asked.bundles.items():
+        while path in bundles:  # spelt like a member, which is judged all the same
+            path = f"./{path}"
+        bundles[path] = data
     if not bundles or asked.purpose == "replay":
         return Trusted(policy, asked, at, Step(2, "not-present"))
     from amber.trust.judge import judge

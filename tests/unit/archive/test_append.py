@@ -110,7 +110,7 @@ class Shared:
         self.moved = 0
         self.clones = 0
         real = append.write_all
-        monkeypatch.setattr(append, "_cloned", self.clone)
+        monkeypatch.setattr(append, "cloned", self.clone)
         monkeypatch.setattr(append, "write_all", lambda fd, pieces: (self.count(pieces), real(fd, pieces)))
         monkeypatch.setattr(os, "copy_file_range", self.no_copy, raising=False)
 
@@ -152,7 +152,7 @@ def test_every_way_to_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind
         count = count if kind == "whole" else min(count, 5000)
         return os.pwrite(descriptor, os.pread(origin, count, begin), to)
 
-    monkeypatch.setattr(append, "_cloned", no_clone)
+    monkeypatch.setattr(append, "cloned", no_clone)
     if kind == "absent":
         monkeypatch.delattr(os, "copy_file_range", raising=False)
     else:
@@ -167,7 +167,7 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def full(*_: Any) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(append, "_cloned", no_clone)
+    monkeypatch.setattr(append, "cloned", no_clone)
     monkeypatch.setattr(os, "copy_file_range", full, raising=False)
     path = written(tmp_path, {})
     assert refused(with_signatures, path, path, ONE) == "target-unwritable"
@@ -177,7 +177,7 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_file_that_shrinks_while_it_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, {}, 3 * MIB)
-    monkeypatch.setattr(append, "_cloned", lambda *_: os.truncate(path, 1000))
+    monkeypatch.setattr(append, "cloned", lambda *_: os.truncate(path, 1000))
     assert refused(with_signatures, path, str(tmp_path / "new"), ONE) == "source-changed"
     assert os.listdir(tmp_path) == ["m.amber"]
 

@@ -13,7 +13,7 @@ import pytest
 
 from amber.cli import keyring
 from amber.errors import AmberError, SourceError, UsageError
-from amber.policy import Certificate, Key, Keyless, Policy, decide, in_force, places
+from amber.policy import Certificate, Key, Keyless, Policy, decide, files, in_force, places
 from tests.unit.policy.material import NOW, der, facts, key, pem, root, signed
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
@@ -225,6 +225,31 @@ def test_a_failed_write_leaves_the_old_one(folder: Path, monkeypatch: pytest.Mon
     assert caught.value.code == "keyring-unusable"
     assert file(folder).read_bytes() == before
     assert {path.name for path in folder.iterdir()} == {"keyring.toml", "keyring.toml.lock"}
+
+
+def test_a_keyring_that_could_not_be_read_again_is_not_written(folder: Path) -> None:
+    keyring.add("alice", keys=(key(1),))
+    before = file(folder).read_bytes()
+    big = Keyless("me@example.org", "https://issuer.example", b'{"a": "%s"}' % (b"x" * files.MOST_BYTES))
+    with pytest.raises(UsageError, match="larger than"):
+        keyring.add("build", keyless=(big,))
+    assert file(folder).read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.parent.write_text("a file where a folder should be")
+    with pytest.raises(SourceError) as caught:
+        keyring.add("alice", keys=(key(1),))
+    assert caught.value.code == "keyring-unusable"
+
+
+def test_without_the_library_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tomli_w", None)
+    with pytest.raises(UsageError) as caught:
+        keyring.add("alice", keys=(key(1),))
+    assert caught.value.code == "library-missing"
+    assert "amber[sign]" in caught.value.hint
+    assert not file(folder).exists()
 
 
 def test_a_user_without_a_home_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
+import os
 import shutil
 import sys
 from datetime import UTC, datetime, timedelta, timezone
@@ -22,9 +24,10 @@ from sklearn.preprocessing import StandardScaler
 
 import amber
 from amber.cli.tour.tampering import flip_one_byte, shift_means
-from amber.errors import AmberError, CaseError, FormatError, SaveError, UsageError
+from amber.errors import AmberError, CaseError, FormatError, SaveError, SourceError, UsageError
 from amber.limits import Limits
 from amber.models.attest import Attested, attest
+from amber.models.claims import gate_claim, replay_claim
 from amber.policy import Certificate, Key, Policy, Signer
 from amber.trust import issue, keys, predicates
 from amber.vault.sign import add, sign
@@ -222,6 +225,30 @@ def test_what_is_not_whole_is_not_spoken_of(kind: Any, churn: Path, signer: keys
     assert error.code in {"attest-unchecked", "crc-mismatch", "digest-mismatch"}
 
 
+class Replaced(io.BytesIO):
+    """A file that another one takes the place of once it was read."""
+
+    def __init__(self, first: Path, second: Path) -> None:
+        super().__init__(first.read_bytes())
+        self.contents = [second.read_bytes()]
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        # the reader asks for the size first, and is at the end of what it read when it comes again
+        if whence == os.SEEK_END and self.tell() and self.contents:
+            self.truncate(0)
+            super().seek(0)
+            self.write(self.contents.pop())
+        return super().seek(offset, whence)
+
+
+@pytest.mark.parametrize(("claim", "words"), [(replay_claim, {}), (gate_claim, GATE)], ids=["replay", "gate"])
+def test_a_file_replaced_meanwhile_is_noticed(claim: Any, words: dict[str, str], churn: Path) -> None:
+    amber.redact(churn, churn.with_name("other.amber"))
+    with pytest.raises(SourceError) as caught:
+        claim(Replaced(churn, churn.with_name("other.amber")), policy=Policy(limits=PATIENT), **words)
+    assert caught.value.code == "source-changed"
+
+
 def test_a_build_is_what_was_given(churn: Path, signer: keys.PrivateKey, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GITHUB_SHA", "GITHUB_REPOSITORY", "CI_COMMIT_SHA", "CI_PROJECT_URL", "BUILD_ID"):
         monkeypatch.setenv(name, "leaked")
@@ -243,6 +270,10 @@ def test_a_bill_of_materials(form: str, predicate_type: str, churn: Path, signer
     assert (said["predicateType"], said["predicate"]) == (predicate_type, expected)
     assert amber.sbom(churn, format=form) == expected  # type: ignore[arg-type]  # bundles change nothing in it
     assert made(churn, "sbom", signer, format=form).there == done.written
+
+
+def test_an_unknown_form_is_refused(churn: Path, signer: keys.PrivateKey) -> None:
+    assert refused(churn, "sbom", signer, format="swid").code == "sbom-unknown"
 
 
 def test_a_bill_of_materials_too_large_for_a_bundle_is_refused(tmp_path: Path, signer: keys.PrivateKey) -> None:
@@ -401,9 +432,10 @@ def test_a_key_file_and_its_passphrase(churn: Path, signer: keys.PrivateKey) -> 
         ("vsa", {"verifier_id": "urn:a:b"}, "resource_uri"),
         ("vsa", {**GATE, "policy_uri": "here"}, "policy-uri"),
         ("sbom", {"builder_id": "urn:a:b"}, "builder_id"),
+        ("vsa", {**GATE, "at": datetime(2030, 1, 1)}, "at"),
         ("test-result", {"at": datetime(2030, 1, 1)}, "at"),
     ],
-    ids=["kind", "builder", "type", "material", "resource", "policy", "other-kind", "zone"],
+    ids=["kind", "builder", "type", "material", "resource", "policy", "other-kind", "gate-zone", "zone"],
 )
 def test_words_that_are_missing_or_misplaced(
     kind: str, words: dict[str, Any], where: str, churn: Path, signer: keys.PrivateKey

@@ -19,6 +19,7 @@ from amber.policy import (
     Policy,
     Revoked,
     Rule,
+    Signer,
     decide,
     demanded_verdicts,
     judge_verdict,
@@ -48,6 +49,16 @@ def test_lines_want_different_signers() -> None:
     assert codes(both, signed("alice", "ci")) == []
 
 
+def test_a_refusal_says_who_is_wanted() -> None:
+    rules = policy(rule((("alice", "ci"), 1), (("alice", "bob", "ci"), 2), attestations=(Demand("sbom", ("ci",)),)))
+    first, second = decide(rules, signed("alice", "ci"), NOW)
+    assert first.message == (
+        "the policy: rule[0] wants a signature of one of alice, ci and 2 signatures of alice, bob, ci, "
+        "each by another signer; signed by alice, ci"
+    )
+    assert second.message == "the policy: rule[0] wants an attestation sbom signed by ci"
+
+
 def test_k_counts_signers() -> None:
     two = policy(rule((("alice", "bob", "ci"), 2)))
     assert codes(two, signed("bob")) == ["signers-missing"]
@@ -64,6 +75,8 @@ def test_a_signer_counts_only_for_its_names() -> None:
     refused = decide(rules, signed("alice"), NOW)
     assert [each.code for each in refused] == ["signers-missing"]
     assert "count for other names" in refused[0].message
+    assert notes(Policy(signers=signers), signed("alice")) == ("unsigned: nobody that the policy names vouches for it",)
+    assert notes(Policy(signers=signers), signed("bob")) == ()
     assert codes(rules, signed("bob")) == []
 
 
@@ -86,7 +99,8 @@ def test_every_rule_that_matches_holds() -> None:
 
 def test_a_refusal_names_the_place() -> None:
     rules = replace(policy(rule(ALICE)), source="policy.toml")
-    assert decide(rules, facts(), NOW)[0].message.startswith("policy.toml: rule[0] wants signatures of 1 of alice")
+    assert str(decide(rules, facts(), NOW)[0]).startswith("signature-missing: policy.toml: rule[0]")
+    assert decide(rules, facts(), NOW)[0].message.startswith("policy.toml: rule[0] wants a signature of alice;")
 
 
 @pytest.mark.parametrize(
@@ -211,6 +225,16 @@ def test_production_needs_a_rule_for_the_name_and_signatures() -> None:
         lambda: Policy(signers=("alice",)),  # type: ignore[arg-type]
         lambda: Policy(rules=({"names": ["*"]},)),  # type: ignore[arg-type]
         lambda: Policy().over(Policy(seen="/x")),
+        lambda: Policy(signers=(signer("alice", 1), signer("alice", 2))),
+        lambda: Policy(signers=tuple(signer(f"s{number}", number) for number in range(257))),
+        lambda: Policy(revoked={"ids": []}),  # type: ignore[arg-type]
+        lambda: Rule(("churn",), require="alice"),  # type: ignore[arg-type]
+        lambda: Rule(("churn",), require=("alice",)),  # type: ignore[arg-type]
+        lambda: Rule("churn"),  # type: ignore[arg-type]
+        lambda: Line("alice"),  # type: ignore[arg-type]
+        lambda: Revoked(ids=ID),  # type: ignore[arg-type]
+        lambda: Revoked(keys=(ID,)),  # type: ignore[arg-type]
+        lambda: Signer("alice", keys=(ID,)),  # type: ignore[arg-type]
     ],
 )
 def test_a_policy_that_cannot_be_meant_is_invalid(make: Any) -> None:

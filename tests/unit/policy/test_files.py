@@ -105,6 +105,22 @@ def test_a_folder_that_cannot_be_entered_is_not_an_absent_file(tmp_path: Path, m
     assert caught.value.code == "policy-unreadable"
 
 
+def test_a_file_that_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> os.stat_result:
+        raise OSError(5, "Input/output error")
+
+    (tmp_path / "policy.toml").write_text("")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fstat", broken)
+        with pytest.raises(SourceError, match="Input/output error"):
+            files.read(str(tmp_path / "policy.toml"))
+    with pytest.raises(SourceError) as caught:
+        files.check_folder(str(tmp_path / "absent"))
+    assert caught.value.code == "policy-unreadable"
+    with pytest.raises(SourceError):
+        files.read("nul\0byte")
+
+
 def test_a_file_above_a_mebibyte_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text("#" * files.MOST_BYTES)

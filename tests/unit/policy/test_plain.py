@@ -149,6 +149,18 @@ def test_a_file_says_what_the_constructor_says(folder: Path) -> None:
     assert found.needs_id
 
 
+def test_the_example_of_the_specification_is_a_policy(tmp_path: Path) -> None:
+    page = (SCHEMA.parents[1] / "policy.md").read_text(encoding="utf-8")
+    (tmp_path / "policy.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
+    for number, name in enumerate(("alice.pub", "alice-old.pub")):
+        (tmp_path / name).write_text(pem(number))
+    (tmp_path / "ca.pem").write_text(root_pem(1))
+    (tmp_path / "root.json").write_text("{}")
+    found = Policy.from_file(tmp_path / "policy.toml")
+    assert [each.label for each in found.signers] == ["alice", "ci", "build"]
+    assert found.rules[0].minimum == "2.1.0"
+
+
 def test_plain_data_holds_everything_and_gives_it_back(folder: Path) -> None:
     found = Policy.from_file(folder / "policy.toml")
     plain = json.loads(json.dumps(found.to_dict()))

@@ -6,6 +6,8 @@ import base64
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from amber.errors import UsageError
 from amber.policy import Certificate, Key, Keyless, Policy, Signer, encodings
@@ -114,6 +116,16 @@ def test_a_private_key_without_its_lines_is_not_shown_as_a_path() -> None:
 )
 def test_what_is_no_key_is_malformed(data: bytes) -> None:
     assert refusal(data).code in ("key-malformed", "key-unsupported")
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda tail: der(1)[:27] + tail))
+def test_any_bytes_are_a_key_or_a_refusal(data: bytes) -> None:
+    codes = {"key-malformed", "key-unsupported", "key-private"}
+    try:
+        found = Key.from_pem(data).der
+    except UsageError as error:
+        found = error.code.encode()
+    assert found == data or found.decode() in codes
 
 
 def test_one_key_has_one_spelling() -> None:

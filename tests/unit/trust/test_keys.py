@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 import subprocess
 import sys
 
@@ -108,6 +109,19 @@ def test_a_private_key_is_read_in_every_form(curve: str) -> None:
     ]
     for form in forms:
         assert keys.private(form, PASSPHRASE).public == private.public
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+@pytest.mark.parametrize("derivation", [["-scrypt"], ["-iter", "100000"], []], ids=["scrypt", "rounds", "default"])
+def test_keys_that_openssl_encrypted_are_read(derivation: list[str]) -> None:
+    plain = key().of_library.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())
+    words = ["openssl", "pkcs8", "-topk8", *derivation, "-passout", f"pass:{PASSPHRASE.decode()}"]
+    written = subprocess.run(words, input=plain, capture_output=True, check=True).stdout
+    assert written.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    assert keys.private(written, PASSPHRASE).public == key().public
+    with pytest.raises(UsageError) as refusal:
+        keys.private(written, b"another")
+    assert refusal.value.code == "passphrase-wrong"
 
 
 def test_a_written_key_is_encrypted() -> None:

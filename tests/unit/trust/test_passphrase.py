@@ -48,6 +48,14 @@ def test_it_is_read_from_a_file(data: bytes, expected: bytes, tmp_path: Path) ->
     assert passphrase.read(file=tmp_path / "secret") == expected
 
 
+def test_a_descriptor_that_somebody_keeps_open_is_read_to_the_end_of_the_line() -> None:
+    read, write = os.pipe()
+    os.write(write, b"secret\n")
+    assert passphrase.read(descriptor=read) == b"secret"
+    os.close(write)
+    os.close(read)
+
+
 def test_the_variable_is_removed_once_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(passphrase.VARIABLE, "secret é")
     assert passphrase.read() == "secret é".encode()
@@ -63,6 +71,7 @@ def test_a_named_source_is_the_only_one(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv(passphrase.VARIABLE, "of the environment")
     (tmp_path / "secret").write_text("of the file")
     assert passphrase.read(file=tmp_path / "secret") == b"of the file"
+    assert passphrase.VARIABLE not in os.environ
     with pytest.raises(SourceError):
         passphrase.read(file=tmp_path / "absent")
 

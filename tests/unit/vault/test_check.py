@@ -229,6 +229,15 @@ def test_detached_bundles_count_like_those_inside() -> None:
         assert (checked.refused, checked.steps[1].status) == ((), "passed")
 
 
+def test_a_detached_bundle_never_hides_one_inside() -> None:
+    member = "signatures/0001-oms.sigstore.json"
+    good = signed({name: b"".join(parts) for name, parts in members().items()}, ALICE)
+    with check(signed_by(extra={member: b"{}"}), asked=Asked(bundles={member: good})) as checked:
+        assert checked.code == "bundle-invalid"
+    with check(signed_by(BOB), asked=Asked(bundles={member: good})) as checked:
+        assert [each.member for each in checked.signatures] == [member, f"./{member}"]
+
+
 def test_what_is_only_moved_is_not_decided_but_its_signatures_must_fit() -> None:
     with open_checked(artifact(), policy_of("alice"), asked=Asked(purpose="move")) as proved:
         assert proved.steps[4].status == "not-asked"

@@ -273,7 +273,9 @@ def test_the_time_is_the_artifacts_or_openly_none() -> None:
     def package(data: bytes) -> Any:
         return next(each for each in sbom(data, format="spdx")["@graph"] if each["type"] == "ai_AIPackage")
 
-    given = package(to_bytes(rich(created="2030-01-31T12:00:00Z")))
+    dated = to_bytes(rich(created="2030-01-31T12:00:00Z"))
+    assert properties(sbom(dated))["amber:created"] == "2030-01-31T12:00:00Z"
+    given = package(dated)
     assert given["releaseTime"] == "2030-01-31T12:00:00Z"
     assert "comment" not in given
     unknown = package(to_bytes(rich()))
@@ -316,6 +318,29 @@ def test_the_approach_is_said_only_where_the_kind_says_it(kind: str, approach: s
     check_cyclonedx(document)
     found = model_of(document)["modelCard"]["modelParameters"].get("approach", {}).get("type")
     assert found == approach
+
+
+def test_a_model_taught_with_half_the_labels() -> None:
+    tree = Tree([nodes.Object("sklearn.semi_supervised.SelfTrainingClassifier", {})], 0, [], [])
+    document = sbom(to_bytes(assemble(draft(), tree, None, LOCK, None)))
+    assert model_of(document)["modelCard"]["modelParameters"]["approach"] == {"type": "semi-supervised"}
+
+
+def test_a_model_of_many_types_names_the_first() -> None:
+    objects = [nodes.Object(f"sklearn.made_up.T{number:04d}", {}) for number in range(300)]
+    tree = Tree([nodes.List(list(range(1, 301))), *objects], 0, [], [])
+    text = model_of(sbom(to_bytes(assemble(draft(), tree, None, LOCK, None))))["modelCard"]["modelParameters"]
+    assert text["modelArchitecture"].endswith("T0255, and 44 more")
+
+
+def test_the_edges_of_the_authors_own_lock() -> None:
+    entries = b'[[packages]]\nname = "scipy"\ndependencies = [{name = "numpy"}]\n'
+    lock = LOCK.replace(b"packages = []\n", b"") + b'packages = {numpy = "2.4.0", scipy = "1.17.1"}\n' + entries
+    data = to_bytes(assemble(draft(), Tree([nodes.NoneNode()], 0, [], []), None, lock, None))
+    assert {"ref": "package:scipy", "dependsOn": ["package:numpy"]} in sbom(data)["dependencies"]
+    graph = sbom(data, format="spdx")["@graph"]
+    edges = {(each["from"].partition("#")[2], each["relationshipType"]) for each in graph if "relationshipType" in each}
+    assert ("package/scipy", "dependsOn") in edges
 
 
 def test_an_artifact_that_says_nothing_has_a_valid_document() -> None:
