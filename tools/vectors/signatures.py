@@ -35,12 +35,48 @@ def vectors() -> Iterator[Vector]:
     yield from _bundles()
     yield from _statements()
     yield from _coverage()
+    yield from _policies()
     draft = plain()
     draft.extra = {FIRST: signed(draft.members(), BOB, hint=hint(ALICE))}
     yield reject(
         "signature-invalid", "other-key", draft, "a bundle that names a key of the policy and is signed by another", 2,
         signers={"alice": {"keys": [pem(ALICE)]}},
     )  # fmt: skip
+
+
+def _policies() -> Iterator[Vector]:
+    """Step 5: what a policy refuses. Plain artifacts, signed by alice where that matters."""
+    known = {"alice": {"keys": [pem(ALICE)]}, "bob": {"keys": [pem(BOB)]}}
+    signed_once = plain()
+    signed_once.extra = {FIRST: signed(signed_once.members(), ALICE)}
+    one = {"names": ["*"], "require": [{"from": ["alice"]}]}
+    both = {"names": ["*"], "require": [{"from": ["alice"]}, {"from": ["bob"]}]}
+    told = {"names": ["*"], "attestations": [{"type": "test-result", "from": ["alice"]}]}
+    yield reject("signature-missing", "unsigned", plain(), "unsigned, and a rule wants a signature", 5, signers=known,
+                 rule=[one])  # fmt: skip
+    yield reject("signers-missing", "one-of-two", signed_once, "one signature, and a rule wants two signers", 5,
+                 signers=known, rule=[both])  # fmt: skip
+    yield reject("attestation-missing", "none", signed_once, "no test result, and a rule wants one", 5, signers=known,
+                 rule=[told])  # fmt: skip
+    yield reject("name-without-rule", "production", signed_once, "a policy of production without a rule for it", 5,
+                 preset="production", signers=known, rule=[{**one, "names": ["other"]}])  # fmt: skip
+    yield reject("rule-without-signers", "production", signed_once, "a policy of production that wants no signature", 5,
+                 preset="production", signers=known,
+                 rule=[{**one, "names": ["other"]}, {"names": ["model"], "minimum": "0.0.1"}])  # fmt: skip
+    named: list[tuple[str, str, str, Json]] = [
+        ("artifact-too-large", "small-limit", "larger than a rule accepts", {"max_bytes": 100}),
+        ("kind-refused", "classifier", "another kind of model than a rule accepts", {"kinds": ["classifier"]}),
+        ("programs-only", "none", "no program in it, and nothing else may run", {"programs": "only"}),
+        ("version-too-low", "unset", "without a version, and a rule wants one", {"minimum": "0.0.1"}),
+    ]
+    for code, what, shows, rule in named:
+        yield reject(code, what, plain(), shows, 5, rule=[{"names": ["*"], **rule}])
+    yield reject("name-refused", "pattern", plain(), "another name than the policy accepts", 5, names=["churn-*"])
+    yield reject("policy-expired", "2026", plain(), "a policy that is over", 5, expires="2026-01-01T00:00:00Z")
+    yield reject("policy-not-yet", "9999", plain(), "a policy that has not begun", 5, issued="9999-01-01T00:00:00Z")
+    members = plain().members()
+    yield reject("id-revoked", "own", plain(), "an artifact that the policy has taken back", 5,
+                 revoked={"ids": [_id(members)]})  # fmt: skip
 
 
 def _accepted() -> Iterator[Vector]:
@@ -168,10 +204,9 @@ def signed(
 
 def attested(members: Members, key: ec.EllipticCurvePrivateKey) -> bytes:
     """A test result about members, passed."""
-    digests = [hashlib.sha256(members[name]).digest() for name in sorted(members) if not name.startswith("signatures/")]
     said = {
         "_type": "https://in-toto.io/Statement/v1", "predicateType": TEST_RESULT,
-        "subject": [{"name": "model", "digest": {"sha256": hashlib.sha256(b"".join(digests)).hexdigest()}}],
+        "subject": [{"name": "model", "digest": {"sha256": _id(members)}}],
         "predicate": {"result": "PASSED", "configuration": []},
     }  # fmt: skip
     return _enveloped(said, key, "")
@@ -185,6 +220,11 @@ def pem(key: ec.EllipticCurvePrivateKey) -> str:
 
 def hint(key: ec.EllipticCurvePrivateKey) -> str:
     return hashlib.sha256(pem(key).encode()).hexdigest()
+
+
+def _id(members: Members) -> str:
+    digests = [hashlib.sha256(members[name]).digest() for name in sorted(members) if not name.startswith("signatures/")]
+    return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 def _root(said: Json) -> str:

@@ -30,7 +30,7 @@ TABLE: dict[str, Entry] = {
     "keygen": Entry("amber.cli.keygen", "A key pair to sign with, and a certificate for it."),
     "sign": Entry("amber.cli.sign", "A signature over all members, in the file or beside it."),
     "trust": Entry("amber.cli.trust", "This machine's keyring: who may sign what, until when."),
-    "attest": Entry("amber.cli.attest", "A signed statement about it: a replay, a build, an SBOM, a gate's answer."),
+    "attest": Entry("amber.cli.attest", "A signed statement: a replay, a build, an SBOM, a gate's answer."),
     "sbom": Entry("amber.cli.sbom", "Bill of materials from what it knows: CycloneDX or SPDX."),
     "unpack": Entry("amber.cli.unpack", "The same members as a folder."),
     "pack": Entry("amber.cli.pack", "The folder as a file again, byte for byte."),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from amber.errors import FormatError, shown
 from amber.trust import bundle as bundles_
-from amber.trust import keys, statement
+from amber.trust import keys, predicates, statement
 from amber.trust.bundle import Bundle
 from amber.trust.pae import pae
 from amber.trust.reasons import NotTrusted
@@ -122,6 +122,7 @@ def _found(member: str, data: bytes, digests: Mapping[str, str], id: str, known:
             f"the statement is about {said.subject}, and this artifact is {id}",
             where=member,
         )
+    predicates.result_of(said.predicate_type, said.predicate, member)  # a policy may ask for it: refused here, or read
     answer = known.who(read, member)
     return Found(
         member=member,

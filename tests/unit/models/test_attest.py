@@ -30,6 +30,7 @@ from amber.models.attest import Attested, attest
 from amber.models.claims import gate_claim, replay_claim
 from amber.policy import Certificate, Key, Policy, Signer
 from amber.trust import issue, keys, predicates
+from amber.vault.attest import Claim, bundle_of, identified
 from amber.vault.sign import add, sign
 
 GATE = {"verifier_id": "https://example.org/gate", "resource_uri": "urn:example:churn"}
@@ -396,6 +397,21 @@ def test_a_signer_may_have_a_certificate(churn: Path, signer: keys.PrivateKey) -
     assert (found.kind, found.method, found.status, found.signer) == ("sbom", "certificate", "counted", "ci")
     stranger = refused(churn, "sbom", keys.generate(), chain=(leaf, root))
     assert isinstance(stranger, UsageError)
+
+
+@pytest.mark.parametrize("predicate", [{"result": "great"}, {}, {"result": ["PASSED"]}], ids=["word", "none", "list"])
+def test_a_statement_with_another_word_refuses_the_artifact(
+    predicate: dict[str, Any], churn: Path, signer: keys.PrivateKey
+) -> None:
+    id, name = identified(churn)
+    bad = Claim("test-result", id, name, predicates.TEST_RESULT, predicate)
+    with pytest.raises(FormatError) as caught:
+        add(churn, [bundle_of(bad, signer)])
+    assert caught.value.code == "statement-invalid"
+    beside = {"x.0001-test-result.sigstore.json": bundle_of(bad, signer)}
+    for policy in (policy_of(signer), Policy()):  # of a known signer and of a stranger
+        report = amber.verify(churn, policy=policy, bundles=beside, cases=False)
+        assert (report.verdict, report.reason) == ("broken", "statement-invalid")
 
 
 class WrongHand:

@@ -44,8 +44,8 @@ def table(name: str, head: str) -> list[list[str]]:
 def test_the_pages_are_there() -> None:
     names = {page.name for page in PAGES}
     assert names == {
-        "README.md", "cases.md", "container.md", "digests.md", "manifest.md", "policy.md", "programs.md", "steps.md",
-        "tensors.md", "tree.md", "vocabulary.md",
+        "README.md", "attestations.md", "cases.md", "container.md", "digests.md", "manifest.md", "policy.md",
+        "programs.md", "signatures.md", "steps.md", "tensors.md", "tree.md", "vocabulary.md",
     }  # fmt: skip
     for name in names - {"README.md"}:
         assert f"({name})" in text("README.md")

@@ -228,7 +228,8 @@ def test_classes_of_the_users_own_are_signed_when_they_are_named(tmp_path: Path)
 def signed_bundle(signer: keys.PrivateKey | None = None, id: str = ID, kind: str = "vsa") -> bytes:
     """An attestation about the artifact."""
     signer = signer or key()
-    payload = statement.attestation(id, "churn", statement.KINDS[kind][0], {"verifier": {"id": "https://x.example"}})
+    predicate = {"verifier": {"id": "https://x.example"}, "verificationResult": "PASSED"}
+    payload = statement.attestation(id, "churn", statement.KINDS[kind][0], predicate)
     return encode_key(payload, signer.sign(pae(PAYLOAD_TYPE, payload)), signer.public.hint)
 
 
