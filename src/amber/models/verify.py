@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from amber.errors import FormatError, UsageError
 from amber.models import environment
-from amber.models.child import replay_in_child
 from amber.models.replayed import cases_step
 from amber.policy import Policy, Refusal, judge_verdict
 from amber.report import Report, Status, Step
@@ -84,6 +83,8 @@ def _verified(checked: Checked, cases: bool, tolerance: tuple[float, float] | No
         return _ending(report, 6, "not-supported", "library-missing", f"{error}; pip install 'amber[sklearn]'")
     if checked.manifest.cases is None:
         return _with_step(report, Step(9, "not-present"), "unchecked", "no-cases")
+    from amber.models.child import replay_in_child  # here: a check without cases starts no process
+
     return _with_programs(_merged(report, replay_in_child(checked, rules, moved, tolerance)))
 
 
@@ -106,11 +107,13 @@ def _settled(report: Report, checked: Checked) -> Report:
 def programs(report: Report, checked: Any, rules: Policy, *, replayed: bool) -> Report:
     """Step 8: the graph and the plan of every program, and in a child process its answers to the recorded cases."""
     from amber.errors import AmberError
-    from amber.models.program import opened
 
     manifest = checked.manifest
     if not manifest.programs:
         return report
+    from amber.models.child import replay_in_child
+    from amber.models.program import opened
+
     try:
         for info in manifest.programs:
             opened(manifest, info, checked.opened.members, rules)

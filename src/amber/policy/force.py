@@ -16,15 +16,16 @@ def in_force(policy: Policy | None = None) -> Policy:
     environment variable and no file of an artifact is asked.
 
     Args:
-        policy: What the caller gave; one that is in force already is returned as it is.
+        policy: What the caller gave. A floor it brings stands only where the machine has none, so that nobody gets
+            rid of the machine's by bringing one.
 
     Raises:
         SourceError: A file is there and cannot be read.
         UsageError: One of the files is not valid, or somebody else could have written it.
     """
-    if policy is not None and policy.floor is not None:
-        return policy
-    return (from_keyring() if policy is None else policy).over(floor())
+    given = from_keyring() if policy is None else policy
+    below = floor()
+    return given if below is None else given.over(below)
 
 
 def from_keyring() -> Policy:

@@ -82,7 +82,14 @@ def test_a_floor_is_under_every_policy(machine: Path) -> None:
         found = in_force(given)
         assert found.floor is not None
         assert found.floor.verdict == "equivalent"
-        assert in_force(found) is found
+        assert in_force(found) == found
+
+
+def test_nobody_brings_a_floor_of_his_own(machine: Path) -> None:
+    brought = Policy().over(Policy(verdict="drifted"))
+    assert in_force(brought) == brought
+    (machine / "floor.toml").write_text('verdict = "equivalent"')
+    assert in_force(brought) == Policy().over(Policy(verdict="equivalent"))
 
 
 def test_what_a_floor_gives_is_an_upper_bound(machine: Path) -> None:
