@@ -91,7 +91,7 @@ def measured(folder: Path, rounds: int, size: int) -> Found:
         path = folder / "large.amber"
         _saved(path, size, tensors)
         amber.sign(path, key=files["key"])
-        large[shape] = _of_large([str(small), str(path), str(files["key"]), str(files["policy"])], rounds)
+        large[shape] = _of_large([str(small), str(path), str(files["policy"])], rounds)
         for each in folder.glob("large.*"):
             each.unlink()
     print("starting ...", file=sys.stderr, flush=True)

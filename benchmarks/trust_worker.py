@@ -1,4 +1,4 @@
-"""One operation on a signed artifact: `python -m benchmarks.trust_worker WHAT SMALL LARGE KEY POLICY`.
+"""One operation on a signed artifact: `python -m benchmarks.trust_worker WHAT SMALL LARGE POLICY`.
 
 The process is a fresh one. It first verifies and signs a small artifact, so that imports are not counted; then it does
 one thing and prints its seconds, and how many bytes it wrote (Linux: `wchar` of /proc/self/io, which counts copies
@@ -123,13 +123,13 @@ def _operation(what: str, large: Path, key: Any, policy: Any) -> Callable[[], An
     }[what]
 
 
-def main(what: str, small: str, large: str, key_file: str, policy_file: str) -> None:
+def main(what: str, small: str, large: str, policy_file: str) -> None:
     """Do one operation once and print what it took."""
     import amber
     from amber.trust import keys
 
     policy = amber.Policy.from_file(policy_file)
-    key = keys.private(Path(key_file).read_bytes())
+    key = keys.generate()  # one that has not signed it yet
     amber.verify(small, policy=policy, cases=False)
     amber.sign(small, signing=key, target=Path(small).with_suffix(".more"))
     for path in Path(large).parent.glob("large.*"):

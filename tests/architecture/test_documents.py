@@ -31,6 +31,15 @@ def test_no_page_with_blocks_is_left_out() -> None:
     assert with_blocks == set(PAGES)
 
 
+def test_every_file_and_test_that_the_threat_model_names_is_there() -> None:
+    page = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:tests|spec|src)/[\w/.-]+)(?:::(\w+))?`", page)
+    assert len(named) > 30
+    for file, test in named:
+        assert (ROOT / file).exists(), file
+        assert not test or f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{test}"
+
+
 def test_the_reference_pages_are_up_to_date() -> None:
     script = ROOT / "scripts" / "write_reference.py"
     done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)

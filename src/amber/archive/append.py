@@ -12,7 +12,8 @@ from __future__ import annotations
 import errno
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Protocol
 
@@ -79,8 +80,8 @@ def rewrite(source: str, target: str, work: Callable[[Draft], None], limits: Lim
     """
     if os.path.isdir(source):
         return _folder(source, target, work, limits)
-    with open_file(source) as (origin, info):
-        same = _same_file(source, target)
+    same = _same_file(source, target)
+    with _opened(source, alone=same) as (origin, info):
 
         def fill(descriptor: int) -> None:
             copy(origin, descriptor, info.st_size, source)
@@ -214,11 +215,56 @@ def _changed(where: str) -> SourceError:
     )
 
 
+@contextmanager
+def _opened(path: str, *, alone: bool) -> Iterator[tuple[int, os.stat_result]]:
+    """Yield a descriptor and the stat of a file; with `alone` no other signer replaces it meanwhile.
+
+    Who waited for the lock of a file that was replaced meanwhile waits for that of the new one.
+    """
+    while True:
+        with open_file(path) as (descriptor, _):
+            if alone:
+                _lock(descriptor)
+            info = os.fstat(descriptor)
+            if not alone or _is_at(info, path):
+                yield descriptor, info
+                return
+
+
+def _is_at(info: os.stat_result, path: str) -> bool:
+    try:
+        return os.path.samestat(info, os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _lock(descriptor: int) -> None:
+    if fcntl is not None:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+@contextmanager
+def _alone(folder: str) -> Iterator[None]:
+    """Let one signer at a time change a folder: two would take the same number for their bundles."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _lock(descriptor)
+        yield
+    finally:
+        with suppress(OSError):  # it was only read
+            os.close(descriptor)
+
+
 def _folder(source: str, target: str, work: Callable[[Draft], None], limits: Limits) -> bool:
-    draft = FolderDraft(source, limits)
     if _same_file(source, target):
-        work(draft)
-        return draft.changed
+        with _alone(source):
+            draft = FolderDraft(source, limits)
+            work(draft)
+            return draft.changed
     with open_source(source, limits=limits) as opened:
         members = {name: [view] for name, view in opened.members.items()}
         write_folder(target, members, lambda folder: work(FolderDraft(folder, limits)))

@@ -203,11 +203,7 @@ def recorded(lock: bytes | memoryview) -> Mapping[str, Any]:
 
 @lru_cache(maxsize=16)
 def _recorded(lock: bytes) -> Mapping[str, Any]:
-    try:
-        table = tomllib.loads(lock.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FormatError("environment-invalid", f"not TOML: {error}", where="env/pylock.toml") from error
-    tool = table.get("tool")
+    tool = tables(lock).get("tool")
     facts = tool.get("amber") if isinstance(tool, dict) else None
     return facts if isinstance(facts, dict) else {}
 

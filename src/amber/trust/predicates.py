@@ -1,9 +1,9 @@
 """What statements beside a signature say: predicates as plain data, and the one word a policy reads of each.
 
 In: facts somebody saw (verdicts, digests, words of the caller). Out: the `predicate` of an in-toto statement, or the
-result of one that came with an artifact. Called by `vault.attest`, `models.attest` and `trust.judge`. The forms are
-in-toto's and SLSA's own: test-result v0.1, SLSA provenance v1, verification summary v1 (STANDARDS: nothing of ours
-is needed). Nothing here has a clock, reads a file or asks the environment.
+result of one that came with an artifact. Called by `vault.attest`, `models.claims` and `trust.judge`. The forms are
+in-toto's and SLSA's own: test-result v0.1, SLSA provenance v1, verification summary v1. Nothing here has a clock,
+reads a file or asks the environment.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A signed statement about an artifact: a claim, the signature over it, and the bundle in the file or beside it.
 
 In: what somebody saw or says (`Claim`: the id it is about, a predicate) and whoever signs. Out: a bundle whose subject
-is the id. `sbom` and `provenance` claims are made here; those that run the model are made in `models.attest`. An
+is the id. `sbom` and `provenance` claims are made here; those that run the model are made in `models.claims`. An
 attestation decides nothing by itself: a reader's policy may demand one of a signer it names.
 """
 
@@ -15,19 +15,18 @@ from typing import Any
 from amber.archive import names
 from amber.archive.digests import artifact_id
 from amber.archive.source import Source
-from amber.errors import SaveError, SourceError, UsageError
+from amber.errors import SaveError, SourceError
 from amber.trust import predicates
 from amber.trust.bundle import PAYLOAD_TYPE, encode_certificate, encode_key
 from amber.trust.keys import Signing
 from amber.trust.pae import pae
 from amber.trust.statement import attestation
 from amber.vault.check import open_checked
-from amber.vault.sbom import cyclonedx, spdx
-from amber.vault.sbom.facts import gather
+from amber.vault.sbom.make import described
 from amber.vault.sign import Path, Signed, add
 from amber.vault.trusting import Asked
 
-KINDS = ("test-result", "provenance", "sbom", "vsa")
+_SBOM_TYPES = {"cyclonedx": predicates.CYCLONEDX, "spdx": predicates.SPDX}
 
 
 @dataclass(frozen=True)
@@ -153,16 +152,8 @@ def sbom_claim(source: Source, format: str = "cyclonedx") -> Claim:
         FormatError, SourceError: The artifact is not whole, or cannot be read.
         UsageError: `sbom-unknown`.
     """
-    if format not in _SBOMS:
-        raise UsageError(
-            "sbom-unknown", f"{format!r} is not a format", where="format", hint=f"one of {', '.join(_SBOMS)}"
-        )
-    facts = gather(source)
-    predicate_type, document = _SBOMS[format]
-    return Claim("sbom", facts.id, facts.manifest.name, predicate_type, document(facts))
-
-
-_SBOMS = {"cyclonedx": (predicates.CYCLONEDX, cyclonedx.document), "spdx": (predicates.SPDX, spdx.document)}
+    facts, document = described(source, format)
+    return Claim("sbom", facts.id, facts.manifest.name, _SBOM_TYPES[format], document)
 
 
 def provenance_claim(

@@ -192,12 +192,12 @@ def _info(peeked: Peeked, limits: Limits, digests: Status, id: str) -> Info:
 
 
 def _environment(data: bytes) -> dict[str, Any]:
+    table = tables(data).get("tool", {})
+    recorded = table.get("amber", {}) if isinstance(table, dict) else {}
     try:
-        table = tomllib.loads(data.decode("utf-8")).get("tool", {})
-        recorded = table.get("amber", {}) if isinstance(table, dict) else {}
         plain = _plain(recorded)
-    except (ValueError, RecursionError) as error:
-        raise FormatError("environment-invalid", f"not TOML: {error}", where=names.ENVIRONMENT) from error
+    except RecursionError as error:
+        raise FormatError("environment-invalid", "nested too deeply", where=names.ENVIRONMENT) from error
     return plain if isinstance(plain, dict) else {}
 
 

@@ -160,10 +160,10 @@ def test_a_passphrase_typed_at_the_terminal(place: Path) -> None:
         said, waiting, deadline = b"", list(lines), time.monotonic() + 60
         try:
             while time.monotonic() < deadline:
-                said += os.read(main, 4096)
-                if waiting and said.rstrip().endswith(b":"):
+                new = os.read(main, 4096)
+                said += new
+                if waiting and new.rstrip().endswith(b":"):
                     os.write(main, waiting.pop(0).encode() + b"\n")
-                    said = b""
         except OSError:  # the other end was closed
             pass
         os.close(main)

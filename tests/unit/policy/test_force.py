@@ -142,6 +142,7 @@ def test_a_floor_that_is_not_valid_refuses_everything(machine: Path, text: str) 
 
 
 def test_no_environment_variable_chooses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.undo()  # the folder that every test has in its place
     home = tmp_path / "home"
     monkeypatch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_dir=str(home)))
     places._home_of.cache_clear()

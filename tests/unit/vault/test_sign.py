@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from amber.archive import append
 from amber.archive.digests import artifact_id
 from amber.archive.source import open_source
 from amber.archive.write import to_bytes, write_artifact, write_folder
-from amber.errors import AmberError, AmberWarning
+from amber.errors import AmberError, AmberWarning, SourceError
 from amber.policy import Key, Line, Policy, Rule, Signer
 from amber.tree import nodes
 from amber.tree.nodes import Tree
@@ -456,6 +457,28 @@ def test_a_key_that_others_may_read_is_said(tmp_path: Path) -> None:
     os.chmod(file, 0o640)
     with pytest.warns(AmberWarning, match=r"0640.*chmod 600"):
         amber.sign(path, key=file, passphrase=PASSPHRASE)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_of_several_who_sign_at_once_no_bundle_is_lost(tmp_path: Path, form: str) -> None:
+    path = made(tmp_path, form)
+    signers = [key(f"signer {number}") for number in range(6)]
+
+    def work(signer: keys.PrivateKey) -> None:
+        while True:
+            try:
+                sign(path, signing=signer)
+            except SourceError as error:
+                if error.code != "source-changed":  # somebody else was faster: do it again
+                    raise
+            else:
+                return
+
+    with ThreadPoolExecutor(len(signers)) as pool:
+        list(pool.map(work, signers))
+    assert len(held(path)) == len(signers)
+    with check(path, wants(*signers)) as checked:
+        assert checked.refused == ()
 
 
 @pytest.mark.parametrize("source", [b"PK", 7, None])

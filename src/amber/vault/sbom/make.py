@@ -32,11 +32,21 @@ def sbom(source: Source, *, format: Form = "cyclonedx", policy: Policy | None = 
         SourceError: It cannot be read.
         UsageError: `sbom-unknown`: not one of the formats.
     """
+    return described(source, format, policy)[1]
+
+
+def described(source: Source, format: str, policy: Policy | None = None) -> tuple[Facts, dict[str, Any]]:
+    """Return what is known of an artifact, and the document that says it.
+
+    Raises:
+        FormatError, SourceError, UsageError: As `sbom`.
+    """
     if format not in FORMS:
         raise UsageError(
             "sbom-unknown", f"{format!r} is not a format", where="format", hint=f"one of {', '.join(FORMS)}"
         )
-    return FORMS[format](gather(source, policy))
+    facts = gather(source, policy)
+    return facts, FORMS[format](facts)
 
 
 def as_text(document: dict[str, Any]) -> str:

@@ -66,7 +66,7 @@ def read(lock: bytes | memoryview, libraries: Mapping[str, str]) -> Environment:
     Raises:
         FormatError: `environment-invalid`: not TOML, or its packages are not names and versions.
     """
-    document = _document(lock)
+    document = tables(lock)
     facts = _table(_table(document, "tool"), "amber")
     recorded = _recorded(facts)
     variants = _variants(recorded)
@@ -79,13 +79,6 @@ def read(lock: bytes | memoryview, libraries: Mapping[str, str]) -> Environment:
     needs = _needs(document, frozenset(recorded))
     packages = tuple(Package(name, version, needs.get(name)) for name, version in sorted(recorded.items()))
     return Environment(packages, tuple(sorted(direct)), (_text(facts, "implementation"), _text(facts, "python")))
-
-
-def _document(lock: bytes | memoryview) -> dict[str, Any]:
-    try:
-        return tomllib.loads(bytes(lock).decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise FormatError("environment-invalid", f"not TOML: {error}", where=ENVIRONMENT) from error
 
 
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
