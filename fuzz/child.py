@@ -59,6 +59,9 @@ class Worker:
 
         import amber.models.load
         import fuzz.calls
+        from amber.policy import places
+
+        places.keyring_folder = places.floor_file = lambda: None  # the reader's own files are no doing of an input
 
         self.calls = fuzz.calls
         self.load = amber.models.load.load

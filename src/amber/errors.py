@@ -77,7 +77,9 @@ class AmberError(Exception):
             "message": self.message,
             "where": self.where,
             "hint": self.hint,
-            "problems": [{"code": p.code, "where": p.where, "message": p.message} for p in self.problems],
+            "problems": [
+                {"code": p.code, "where": shown(p.where), "message": shown(p.message, 400)} for p in self.problems
+            ],
         }
 
     def __reduce__(self) -> Any:

@@ -2,8 +2,8 @@
 
 - ```` ```python ```` runs in a fresh process; ```` ```text ```` right after it is what it prints, where `...`
   stands for anything.
-- ```` ```bash ```` runs in bash, with `amber` on the path, and ends with the first command that fails; ```` ```text ````
-  right after it is what it prints.
+- ```` ```bash ```` runs in bash, with `amber` on the path, and ends with the first command that fails;
+  ```` ```text ```` right after it is what it prints.
 - ```` ```python title="pkg/file.py" ```` and ```` ```toml title="policy.toml" ```` are files.
 - ```` ```console ````: each line after `$ ` is run; `amber` for real, `make` is looked up in the Makefile.
 """
@@ -46,7 +46,7 @@ def commands(text: str) -> Iterator[list[str]]:
 
 
 def run_page(page: Path, folder: Path) -> int:
-    """Run every block of `page` in `folder`, under a keyring of its own; return how many blocks and commands were run."""
+    """Run every block of `page` in `folder`, under a keyring of its own; return how many blocks and commands ran."""
     ran, printed = 0, None
     path = os.pathsep.join([str(folder), site(folder)])
     for block in blocks(page):

@@ -19,7 +19,10 @@ PAGES = ["README.md", "CONTRIBUTING.md", "docs/index.md", "docs/concepts.md", "d
 PAGES += sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "tutorials").glob("*.md"))
 
 
-@pytest.mark.parametrize("page", PAGES)
+SLOW = {"docs/trust.md", "docs/tutorials/sign.md"}  # dozens of commands, each a process
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.slow] * (page in SLOW)) for page in PAGES])
 def test_every_block_of_a_page_runs(page: str, tmp_path: Path) -> None:
     assert run_page(ROOT / page, tmp_path) > 0
 

@@ -36,5 +36,5 @@ def test_every_vector_of_the_table_exists() -> None:
 def test_every_test_of_the_table_exists() -> None:
     words = re.findall(r"`((?:tests/[\w/]+/)?test_\w+\.py)`", (HERE / "README.md").read_text())
     assert len(words) > 8
-    places = (ROOT, HERE, ROOT / "tests" / "unit" / "adapters")
+    places = (ROOT, HERE, ROOT / "tests" / "unit" / "adapters", ROOT / "tests" / "unit" / "trust")
     assert not [word for word in words if not any((place / word).is_file() for place in places)]

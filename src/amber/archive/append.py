@@ -86,9 +86,10 @@ def rewrite(source: str, target: str, work: Callable[[Draft], None], limits: Lim
         def fill(descriptor: int) -> None:
             copy(origin, descriptor, info.st_size, source)
             draft = _FileDraft(descriptor, source, limits)
-            work(draft)
+            _do(work, draft)
             if same and not draft.changed:
                 raise _Unchanged
+            draft.write()
             # the sync takes long, so it comes before the last look at what is replaced
             os.fsync(descriptor)
             if same:
@@ -98,11 +99,28 @@ def rewrite(source: str, target: str, work: Callable[[Draft], None], limits: Lim
             replace_file(target, fill)
         except _Unchanged:
             return False
+        except _WorkFailedError as failed:
+            raise failed.error from failed.error.__cause__
     return True
 
 
 class _Unchanged(Exception):  # noqa: N818 - no error: it ends the writing
     """There is nothing to write."""
+
+
+class _WorkFailedError(Exception):
+    """The caller's work raised what writing may raise too: it must not be taken for a failure to write."""
+
+    def __init__(self, error: OSError | ValueError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _do(work: Callable[[Draft], None], draft: Draft) -> None:
+    try:
+        work(draft)
+    except (OSError, ValueError) as error:
+        raise _WorkFailedError(error) from error
 
 
 class _FileDraft:
@@ -112,7 +130,11 @@ class _FileDraft:
         self._descriptor = descriptor
         self._where = where
         self._limits = limits
-        self.changed = False
+        self._tail: tuple[int, list[bytes]] | None = None  # where it begins, and what it is
+
+    @property
+    def changed(self) -> bool:
+        return self._tail is not None
 
     @property
     def source(self) -> OpenFile:
@@ -129,19 +151,25 @@ class _FileDraft:
 
     def put(self, signatures: Signatures) -> None:
         if self.signatures == dict(signatures):
+            self._tail = None
             return
         kept = [member for member in self._members() if not names.is_signature(member.name)]
         order = check_signatures(signatures, [member.name for member in kept], self._limits)
         entries = [Entry(member.name, member.size, member.crc32) for member in kept]
         entries += [Entry(name, len(signatures[name]), zlib.crc32(signatures[name])) for name in order]
         form = frame(entries)
-        begin = kept[-1].offset + kept[-1].size
-        os.ftruncate(self._descriptor, begin)
-        os.lseek(self._descriptor, begin, os.SEEK_SET)
         heads = form.heads[len(kept) :]
         pieces = [piece for head, name in zip(heads, order, strict=True) for piece in (head, signatures[name])]
-        write_all(self._descriptor, [*pieces, form.tail])
-        self.changed = True
+        self._tail = kept[-1].offset + kept[-1].size, [*pieces, form.tail]
+
+    def write(self) -> None:
+        """Write what was put; until then the file is as it was copied."""
+        if self._tail is None:
+            return
+        begin, pieces = self._tail
+        os.ftruncate(self._descriptor, begin)
+        os.lseek(self._descriptor, begin, os.SEEK_SET)
+        write_all(self._descriptor, pieces)
 
     def _members(self) -> list[Member]:
         size = os.fstat(self._descriptor).st_size
@@ -193,6 +221,8 @@ def _copied_by_kernel(origin: int, descriptor: int, size: int) -> int:
 
 
 def _same_file(source: str, target: str) -> bool:
+    if os.path.realpath(source) == os.path.realpath(target):
+        return True  # whatever somebody puts there between two looks at it
     try:
         return os.path.samefile(source, target)
     except OSError:
@@ -250,7 +280,10 @@ def _alone(folder: str) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SourceError("source-unreadable", str(error), where=folder) from error
     try:
         _lock(descriptor)
         yield
@@ -267,5 +300,8 @@ def _folder(source: str, target: str, work: Callable[[Draft], None], limits: Lim
             return draft.changed
     with open_source(source, limits=limits) as opened:
         members = {name: [view] for name, view in opened.members.items()}
-        write_folder(target, members, lambda folder: work(FolderDraft(folder, limits)))
+        try:
+            write_folder(target, members, lambda folder: _do(work, FolderDraft(folder, limits)))
+        except _WorkFailedError as failed:
+            raise failed.error from failed.error.__cause__
     return True

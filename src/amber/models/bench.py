@@ -27,6 +27,7 @@ from amber.models.child import as_path
 from amber.models.libraries import needed
 from amber.policy import Policy, in_force
 from amber.programs.plan import INVERSE
+from amber.trust.passphrase import kept_back
 
 if TYPE_CHECKING:
     from amber.tree.evidence import Group
@@ -154,7 +155,7 @@ def bench(
         with as_path(checked) as path:
             order = Order(
                 side="original", source=path, program=info.name, path=[entry for entry in sys.path if entry],
-                allow=list(rules.allow), limits=asdict(rules.limits), method=asked, methods=[], layout=group.layout,
+                policy=rules.to_dict(), method=asked, methods=[], layout=group.layout,
                 columns=parts, kept=kept, rows=rows, started=0.0,
             )  # fmt: skip
             methods = [each for each in made.methods if each != INVERSE]
@@ -228,7 +229,7 @@ def _run(order: Order, seconds: float) -> Outcome:
     Raises:
         BuildError: `replay-unavailable`: there is no process to be had.
     """
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONSTARTUP"} | _ONE_THREAD
+    environment = {key: value for key, value in kept_back().items() if key != "PYTHONSTARTUP"} | _ONE_THREAD
     # a file and no pipe: answers are larger than a pipe holds, and the child must not wait for a reader
     with tempfile.TemporaryFile() as answers:
         order.started = time.monotonic()

@@ -37,8 +37,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     source: str
     program: str
     path: list[str]  # the parent's sys.path, so that an allowed module is found where the parent finds it
-    allow: list[str]
-    limits: dict[str, Any]
+    policy: dict[str, Any]  # of the parent, floor included: the file may be another one by now, and is judged again
     method: str
     methods: list[str]  # whose answers to the batch are sent back
     layout: str
@@ -129,12 +128,9 @@ def _program(order: Order) -> Any:
 
 
 def _policy(order: Order) -> Any:
-    from dataclasses import replace
-
-    from amber.limits import DEFAULT
     from amber.policy import Policy
 
-    return Policy(allow=tuple(order.allow), limits=replace(DEFAULT, **order.limits))
+    return Policy.from_dict(order.policy)
 
 
 def table_of(layout: str, parts: Sequence[Part], *, named: bool) -> Any:

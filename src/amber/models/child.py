@@ -26,6 +26,7 @@ from amber.errors import BuildError
 from amber.limits import MIB
 from amber.policy import Policy
 from amber.report import Finding
+from amber.trust.passphrase import kept_back
 
 _ANSWER_BYTES = 64 * MIB
 _SAID_BYTES = 64 * 1024  # of what a child wrote to its standard error, the last
@@ -57,7 +58,7 @@ class Child:
     def __init__(self, module: str, word: str = "") -> None:
         self._over = False
         answers, errors = os.pipe(), os.pipe()
-        environment = {key: value for key, value in os.environ.items() if key != "PYTHONSTARTUP"}
+        environment = {key: value for key, value in kept_back().items() if key != "PYTHONSTARTUP"}
         # Arrow's own allocator reserves a GiB of address space at once, which a limit on it does not allow
         environment["ARROW_DEFAULT_MEMORY_POOL"] = "system"
         try:
@@ -177,6 +178,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     tolerance: tuple[float, float] | None
     model_bytes: int
     cases_from: str = ""  # diff: replay the cases of another artifact
+    cases_manifest: str = ""  # BLAKE3 of that one's manifest.json, as checked by the parent
     program: str = ""  # ask this program instead of the model
     may_map: bool = True  # what named signers vouch for is never mapped, here no more than by the caller
 
@@ -197,24 +199,26 @@ def replay_in_child(
     rules: Policy,
     moved: list[str],
     tolerance: tuple[float, float] | None,
-    cases_from: str = "",
+    cases_of: Any = None,
     program: str = "",
 ) -> dict[str, Any]:
     """Replay the cases of a checked artifact in a fresh process and return its verdict as plain data.
 
-    The child reads the same source again and proves that its manifest has the bytes that were checked here. One that
-    crashes is `broken`; one that runs out of time or memory is `unchecked`, reason `budget`.
+    The child reads the same source again and proves that its manifest has the bytes that were checked here; so it does
+    with another artifact whose cases are to be replayed (`cases_of`, checked too). One that crashes is `broken`; one
+    that runs out of time or memory is `unchecked`, reason `budget`.
     """
-    with as_path(checked) as path:
+    with contextlib.ExitStack() as paths:
         order = Order(
-            source=path,
-            manifest=blake3(checked.opened.members[MANIFEST]).hexdigest(),
+            source=paths.enter_context(as_path(checked)),
+            manifest=_manifest_digest(checked),
             allow=list(rules.allow),
             limits=asdict(rules.limits),
             moved=moved,
             tolerance=tolerance,
             model_bytes=_size(checked, program),
-            cases_from=cases_from,
+            cases_from="" if cases_of is None else paths.enter_context(as_path(cases_of)),
+            cases_manifest="" if cases_of is None else _manifest_digest(cases_of),
             program=program,
             may_map=not rules.names_signers,
         )
@@ -228,6 +232,10 @@ def replay_in_child(
         "knife_edge": outcome.knife_edge,
         "findings": tuple(Finding(**finding) for finding in outcome.findings),
     }
+
+
+def _manifest_digest(checked: Any) -> str:
+    return str(blake3(checked.opened.members[MANIFEST]).hexdigest())
 
 
 def _size(checked: Any, program: str) -> int:

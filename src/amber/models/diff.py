@@ -193,12 +193,11 @@ def _case_changes(left: Any, right: Any) -> Iterator[Change]:
 
 def _answers(first: Any, second: Any, rules: Policy) -> dict[str, Any]:
     from amber.models.audit import problems
-    from amber.models.child import as_path, replay_in_child
+    from amber.models.child import replay_in_child
 
     if first.manifest.cases is None:
         return {"verdict": "unchecked", "reason": "no-cases"}
     found = problems(second.tree, rules)
     if found:
         return {"verdict": "broken", "reason": found[0].code}
-    with as_path(first) as cases_from:
-        return replay_in_child(second, rules, [], None, cases_from)
+    return replay_in_child(second, rules, [], None, first)

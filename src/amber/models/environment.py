@@ -17,7 +17,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from amber.errors import FormatError, SourceError, UsageError
+from amber.archive.lock import tables
+from amber.errors import SourceError, UsageError
 
 # library of the vocabulary -> module that carries `__version__`
 MODULES = {
@@ -144,7 +145,7 @@ def _read_lock(lock: str | os.PathLike[str]) -> dict[str, Any]:
             document = tomllib.load(file)
     except OSError as error:
         raise SourceError("lock-unreadable", str(error), where=str(lock)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: not TOML, not UTF-8, a number too long
         raise UsageError("lock-invalid", f"not TOML: {error}", where=str(lock)) from error
     document.pop("tool", None)  # tool tables must not affect an install, and may hold anything
     for package in document.get("packages", []):

@@ -95,7 +95,7 @@ def load(
         raise UsageError("replay-unknown", f"replay={replay!r}", hint="'auto', 'always' or 'never'")
     asked = Asked(expect=expect, route="original", verb="load", replays=True)
     model, outcome = loaded(source, policy, asked, replay=replay, mmap=mmap, tolerance=tolerance)
-    _tell(outcome, report)
+    tell(outcome, report)
     return (model, outcome) if report else model
 
 
@@ -113,29 +113,52 @@ def loaded(
     Raises:
         AmberError: As `load` does.
     """
-    from amber.adapters.build import build
-    from amber.archive.assemble import read_evidence, read_tree
     from amber.vault.check import open_checked
 
     clock = Clock()
     with open_checked(source, policy, mmap, asked) as checked:
-        rules = checked.policy
-        manifest, opened = checked.manifest, checked.opened
-        steps = list(checked.steps)
-        clock.lap("open")
-        tree = read_tree(opened.members, rules.limits)
-        audit(tree, rules)
-        steps.append(Step(6, "passed"))
-        clock.lap("audit")
-        then = environment.recorded(opened.members["env/pylock.toml"])
-        model = build(tree, manifest.libraries)
-        clock.lap("build")
-        moved = environment.differences(then, manifest.libraries, manifest.libraries)
-        steps.append(Step(7, "passed", "environment-changed" if moved else "", "; ".join(moved)))
-        steps += checked.later
-        demanded = bool(demanded_verdicts(rules, manifest.name))
-        wanted = replay == "always" or demanded or (replay == "auto" and bool(moved))
-        evidence = read_evidence(manifest, opened.members, rules.limits) if wanted else None
+        return of_opened(checked, clock, replay=replay, tolerance=tolerance, given=policy is not None)
+
+
+def of_opened(
+    checked: Proved,
+    clock: Clock,
+    *,
+    replay: Replay = "auto",
+    tolerance: tuple[float, float] | None = None,
+    given: bool = True,
+) -> tuple[Any, Report]:
+    """Return model and report of an artifact that is open; the policy it was opened under decides, verdict and all.
+
+    Args:
+        checked: Opened for use, with `replays` asked.
+        clock: Started before it was opened.
+        replay: As for `load`.
+        tolerance: As for `load`.
+        given: Whether the caller named a policy, which the report then names by its digest.
+
+    Raises:
+        AmberError: As `load` does.
+    """
+    from amber.adapters.build import build
+    from amber.archive.assemble import read_evidence, read_tree
+
+    rules, manifest, opened = checked.policy, checked.manifest, checked.opened
+    steps = list(checked.steps)
+    clock.lap("open")
+    tree = read_tree(opened.members, rules.limits)
+    audit(tree, rules)
+    steps.append(Step(6, "passed"))
+    clock.lap("audit")
+    then = environment.recorded(opened.members["env/pylock.toml"])
+    model = build(tree, manifest.libraries)
+    clock.lap("build")
+    moved = environment.differences(then, manifest.libraries, manifest.libraries)
+    steps.append(Step(7, "passed", "environment-changed" if moved else "", "; ".join(moved)))
+    steps += checked.later
+    demanded = bool(demanded_verdicts(rules, manifest.name))
+    wanted = replay == "always" or demanded or (replay == "auto" and bool(moved))
+    evidence = read_evidence(manifest, opened.members, rules.limits) if wanted else None
     outcome = _replayed(model, manifest, evidence, steps, moved, rules, tolerance, replay)
     clock.lap("replay")
     outcome = dataclasses.replace(
@@ -144,7 +167,7 @@ def loaded(
         steps=tuple(sorted(outcome.steps, key=lambda step: step.number)),
         id=checked.id,
         signatures=checked.trusted.signatures,
-        policy=rules.digest if checked.trusted.found or policy is not None else "",
+        policy=rules.digest if checked.trusted.found or given else "",
     )
     _judge(outcome, checked)
     return model, outcome
@@ -202,7 +225,8 @@ def _judge(outcome: Report, checked: Proved) -> None:
         raise PolicyError(refused[0].code, said, where=outcome.name)
 
 
-def _tell(outcome: Report, returned: bool) -> None:
+def tell(outcome: Report, returned: bool = False) -> None:
+    """Log what a load found; warn of what its caller should know, unless the report goes to the caller."""
     _log.info("%s %s: %s %s", outcome.name, outcome.version, outcome.verdict, outcome.reason)
     quiet = outcome.verdict == "identical" or outcome.reason in ("environment-unchanged", "replay-not-asked")
     if not returned and not quiet:

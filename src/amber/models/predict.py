@@ -15,15 +15,19 @@ from typing import Any, BinaryIO
 
 from amber.archive.assemble import read_evidence
 from amber.errors import AmberError, SourceError, UsageError, shown
-from amber.models.load import load
+from amber.models import load
+from amber.models import program as programs
+from amber.models.clock import Clock
+from amber.models.libraries import needed
 from amber.models.rows import expectation, writers
 from amber.models.rows.answers import Columns, named
 from amber.models.rows.blocks import Block, Reader
 from amber.models.rows.expectation import Expected, Match
 from amber.models.rows.inputs import open_reader
 from amber.models.rows.texts import JsonLinesReader
-from amber.policy import Policy, in_force
-from amber.vault.check import open_checked
+from amber.policy import Policy
+from amber.vault.check import Proved, open_checked
+from amber.vault.trusting import Asked
 
 MOST_ROWS = 65_536  # rows of one block at most
 FEWEST_ROWS = 256
@@ -103,9 +107,7 @@ def predict_file(
         AmberError: As `load` raises.
     """
     wishes = options or Options()
-    rules = in_force(policy)
-    model = _asked(source, rules, expect, wishes.program)
-    expected = _expected(source, method, rules)
+    model, expected = _opened(source, policy, expect, method, wishes.program)
     form = wishes.form or (writers.form_of(output) if isinstance(output, str) else "csv")
     rows = chunk_rows or MOST_ROWS
     with open_reader(input, rows=min(rows, 1024), header=wishes.header, delimiter=wishes.delimiter) as (reader, where):
@@ -122,25 +124,32 @@ def predict_file(
     return Predicted(run.rows, run.names, (*found.notes, *run.notes))
 
 
-def _asked(source: Any, policy: Policy, expect: str, frozen: bool) -> Any:
-    if not frozen:
-        return load(source, policy=policy, expect=expect)
-    from amber.models.program import program
+def _opened(source: Any, policy: Policy | None, expect: str, method: str, frozen: bool) -> tuple[Any, Expected]:
+    """Return what answers, and what it takes: of the same bytes, which are read and judged once."""
+    asked = Asked(
+        expect=expect, route="program" if frozen else "original", verb="program" if frozen else "load",
+        replays=not frozen,
+    )  # fmt: skip
+    clock = Clock()
+    with needed("program") if frozen else needed(), open_checked(source, policy, "auto", asked) as proved:
+        if frozen:
+            model: Any = programs.of_opened(proved)
+        else:
+            model, outcome = load.of_opened(proved, clock, given=policy is not None)
+            load.tell(outcome)
+        return model, _expected(proved, method)
 
-    return program(source, policy=policy, expect=expect)
 
-
-def _expected(source: Any, method: str, policy: Policy) -> Expected:
-    with open_checked(source, policy) as proved:
-        methods = proved.manifest.methods
-        if method not in methods:
-            raise UsageError(
-                "method-unknown",
-                f"the model has no recorded method {shown(method)!r}",
-                where="--method",
-                hint=f"it has {', '.join(map(shown, methods)) or 'none'}",
-            )
-        return expectation.expected_of(read_evidence(proved.manifest, proved.opened.members, policy.limits))
+def _expected(proved: Proved, method: str) -> Expected:
+    methods = proved.manifest.methods
+    if method not in methods:
+        raise UsageError(
+            "method-unknown",
+            f"the model has no recorded method {shown(method)!r}",
+            where="--method",
+            hint=f"it has {', '.join(map(shown, methods)) or 'none'}",
+        )
+    return expectation.expected_of(read_evidence(proved.manifest, proved.opened.members, proved.policy.limits))
 
 
 @contextlib.contextmanager

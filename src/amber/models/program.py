@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from amber.programs.plan import Domain, Plan, Rule
     from amber.programs.program import Program
     from amber.tree.evidence import Evidence
+    from amber.vault.check import Proved
 
 Replay = Literal["auto", "always", "never"]
 
@@ -58,12 +59,21 @@ def program(
     if replay not in ("auto", "always", "never"):
         raise UsageError("replay-unknown", f"replay={replay!r}", hint="'auto', 'always' or 'never'")
     with open_checked(source, policy, "auto", Asked(expect=expect, route="program", verb="program")) as checked:
-        rules = checked.policy
-        info = chosen(checked.manifest, name)
-        made = opened(checked.manifest, info, checked.opened.members, rules)
-        demanded = demanded_verdicts(rules, checked.manifest.name)
-        if replay == "always" or demanded or (replay == "auto" and moved(info)):
-            confirm(made, checked.manifest, checked.opened.members, rules)
+        return of_opened(checked, name, replay)
+
+
+def of_opened(checked: Proved, name: str | None = None, replay: Replay = "auto") -> Program:
+    """Return the program of an artifact that is open, by the policy it was opened under.
+
+    Raises:
+        AmberError: As `program` does.
+    """
+    rules = checked.policy
+    info = chosen(checked.manifest, name)
+    made = opened(checked.manifest, info, checked.opened.members, rules)
+    demanded = demanded_verdicts(rules, checked.manifest.name)
+    if replay == "always" or demanded or (replay == "auto" and moved(info)):
+        confirm(made, checked.manifest, checked.opened.members, rules)
     return made
 
 

@@ -30,7 +30,6 @@ def main(arguments: list[str]) -> int:
 
 def _replay(order: Order) -> Outcome:
     from amber.archive.assemble import read_evidence, read_tree
-    from amber.archive.names import MANIFEST
     from amber.errors import AmberError, BuildError
     from amber.limits import DEFAULT
     from amber.models.audit import audit
@@ -41,7 +40,7 @@ def _replay(order: Order) -> Outcome:
     rules = Policy(allow=tuple(order.allow), limits=replace(DEFAULT, **order.limits))  # type: ignore[arg-type]
     try:
         with open_checked(order.source, rules, _mapping(order), Asked(purpose="replay")) as checked:
-            if blake3(checked.opened.members[MANIFEST]).hexdigest() != order.manifest:
+            if _changed(checked, order.manifest):
                 return Outcome("broken", "source-changed", "the file changed while it was verified")
             if order.program:
                 return _program(order, checked, rules)
@@ -79,13 +78,23 @@ def _program(order: Order, checked: Any, rules: Any) -> Outcome:
     return Outcome("equivalent")
 
 
+def _changed(checked: Any, digest: str) -> bool:
+    """Whether the manifest, and with it every other member, is another one than the parent has judged."""
+    from amber.archive.names import MANIFEST
+
+    return bool(blake3(checked.opened.members[MANIFEST]).hexdigest() != digest)
+
+
 def _evidence(order: Order, rules: Any, checked: Any, read_evidence: Any) -> Any:
+    from amber.errors import SourceError
     from amber.vault.check import open_checked
     from amber.vault.trusting import Asked
 
     if not order.cases_from:
         return read_evidence(checked.manifest, checked.opened.members, rules.limits)
     with open_checked(order.cases_from, rules, _mapping(order), Asked(purpose="replay")) as other:
+        if _changed(other, order.cases_manifest):
+            raise SourceError("source-changed", "the file with the cases changed while it was compared")
         return read_evidence(other.manifest, other.opened.members, rules.limits)
 
 

@@ -56,7 +56,9 @@ def verify(
     from amber.vault.trusting import Asked
 
     if at is not None and at.tzinfo is None:
-        raise UsageError("time-invalid", "a time of judgement needs its zone", where="at", hint="datetime(..., tzinfo=UTC)")
+        raise UsageError(
+            "time-invalid", "a time of judgement needs its zone", where="at", hint="datetime(..., tzinfo=UTC)"
+        )
     asked = Asked(expect=expect, bundles=bundles or {}, at=at, verb="verify", replays=True)
     with check(source, policy, asked=asked) as checked:
         report = _verified(checked, cases, tolerance)
@@ -95,11 +97,10 @@ def _settled(report: Report, checked: Checked) -> Report:
     trusted, manifest = cast("Trusted", checked.trusted), cast("Manifest", checked.manifest)
     if report.refused:
         return report  # step 5 has recorded it
-    refused: tuple[Refusal, ...] = ()
-    if report.reason != "cases-not-asked":
-        refused = judge_verdict(checked.policy, report.name, report.verdict)
-        if not refused and report.verdict in ("identical", "equivalent"):
-            refused = remembered(trusted, manifest, checked.id)
+    # without cases too: a policy that wants a verdict asks for step 9, whatever the caller left out
+    refused: tuple[Refusal, ...] = judge_verdict(checked.policy, report.name, report.verdict)
+    if not refused and report.verdict in ("identical", "equivalent"):
+        refused = remembered(trusted, manifest, checked.id)
     settled(trusted, manifest, checked.id, cast("Opened", checked.opened).size, refused)
     return replace(report, refused=(*report.refused, *map(str, refused)))
 

@@ -37,7 +37,7 @@ def toml(data: bytes, where: str) -> dict[str, Any]:
 
     try:
         return tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
         if b"PRIVATE KEY" in data:
             hint = "policy = a TOML file; public keys are named in it"
             raise invalid(where, "this is a private key, not a policy", hint, "key-private") from None

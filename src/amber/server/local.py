@@ -20,6 +20,7 @@ from amber.errors import AmberError, BuildError, CaseError, PolicyError, SourceE
 from amber.server import events
 from amber.server.client import Client
 from amber.server.settings import Settings
+from amber.trust.passphrase import kept_back
 
 _EXTRA_SECONDS = 5.0  # beyond its own drain, before it is killed
 _TAIL_BYTES = 2000
@@ -70,6 +71,7 @@ class Server:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "amber.server.local_process"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
+            env=kept_back(),
             start_new_session=True,  # Ctrl-C in a notebook or shell is not meant for it
         )  # fmt: skip
         self.pid = self._process.pid

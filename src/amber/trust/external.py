@@ -17,7 +17,7 @@ from typing import IO
 
 from amber.errors import SourceError, UsageError
 from amber.trust.keys import PublicKey
-from amber.trust.passphrase import VARIABLE
+from amber.trust.passphrase import kept_back
 
 _SECONDS = 120.0  # a person may have to touch a key
 _MOST_BYTES = 4096
@@ -69,10 +69,9 @@ class Command:
         return signature
 
     def _run(self, asked: IO[bytes], answered: IO[bytes]) -> None:
-        environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
         try:
             process = subprocess.Popen(  # noqa: S603 - the caller's own command, without a shell
-                self._words, stdin=asked, stdout=answered, env=environment
+                self._words, stdin=asked, stdout=answered, env=kept_back()
             )
         except (OSError, ValueError) as error:
             raise self._failed(f"cannot be run: {error}") from error

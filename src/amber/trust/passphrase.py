@@ -35,6 +35,11 @@ def read(*, descriptor: int | None = None, file: str | os.PathLike[str] | None =
     return None if text is None else _checked(os.fsencode(text), VARIABLE)
 
 
+def kept_back() -> dict[str, str]:
+    """Return the environment for a process that this one starts: all of it but the passphrase."""
+    return {name: value for name, value in os.environ.items() if name != VARIABLE}
+
+
 def ask(what: str, *, twice: bool = False) -> bytes | None:
     """Ask at the terminal, without showing it; None where there is no terminal.
 
@@ -82,7 +87,7 @@ def _from_descriptor(descriptor: int) -> bytes:
         with open(descriptor, "rb", closefd=False) as source:
             # a line: whoever writes to a pipe may keep it open
             return _checked(source.readline(_MOST_BYTES + 1), "passphrase-fd")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError, TypeError) as error:  # a number that is no descriptor anywhere
         raise SourceError("passphrase-unreadable", f"cannot be read: {error}", where="passphrase-fd") from error
 
 

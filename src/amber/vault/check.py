@@ -252,9 +252,7 @@ class _Run:
         )
 
 
-def open_checked(
-    source: Source, policy: Policy | None = None, mmap: Mapped = "auto", asked: Asked = NOTHING
-) -> Proved:
+def open_checked(source: Source, policy: Policy | None = None, mmap: Mapped = "auto", asked: Asked = NOTHING) -> Proved:
     """Do steps 1 to 5, with the CRCs of small members only, and return the artifact for use.
 
     Args:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import os
-import tomllib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,7 @@ import msgspec
 from amber.archive import names
 from amber.archive.assemble import tree_of
 from amber.archive.digests import artifact_id, check_digests
+from amber.archive.lock import tables
 from amber.archive.manifest import Manifest, decode_manifest
 from amber.archive.manifest_rules import check_values
 from amber.archive.member_rules import check_members

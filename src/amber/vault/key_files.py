@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import warnings
@@ -100,6 +101,10 @@ def write_new(path: str, data: bytes, mode: int) -> None:
         try:
             write_all(descriptor, [data])
             os.fsync(descriptor)
+        except BaseException:  # half a key is of no use, and would be in the way of the next one
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            raise
         finally:
             os.close(descriptor)
     except FileExistsError as error:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from blake3 import blake3
@@ -129,20 +130,40 @@ def test_a_replay_answers_for_the_verified_bytes_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: Pair, deed: str
 ) -> None:
     """The process that replays reads the file again: it says what it was asked about, or that the file changed."""
-    from amber.models import verify as verifying
+    from amber.models import child
 
     path = tmp_path / "churn.amber"
     path.write_bytes(pair.good)
-    real = verifying.replay_in_child
+    real = child.replay_in_child
 
     def replay(*arguments: Any, **keywords: Any) -> Any:
         DEEDS[deed](path, pair.evil)
         return real(*arguments, **keywords)
 
-    monkeypatch.setattr(verifying, "replay_in_child", replay)
+    monkeypatch.setattr(child, "replay_in_child", replay)
     report = amber.verify(path, policy=pair.policy)
     assert (report.verdict, report.exit_code) == ("broken", 2)
     assert report.reason in ("source-changed", "container-not-canonical")
+
+
+def test_the_process_that_replays_maps_nothing_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: Pair
+) -> None:
+    from amber.models import child, replay_worker
+
+    path = tmp_path / "churn.amber"
+    path.write_bytes(pair.good)
+    orders: list[child.Order] = []
+    real = child.Child.ask
+
+    def ask(self: child.Child, order: bytes, seconds: float) -> child.Ended:
+        orders.append(msgspec.json.decode(order, type=child.Order))
+        return real(self, order, seconds)
+
+    monkeypatch.setattr(child.Child, "ask", ask)
+    for policy, mapping in ((pair.policy, False), (Policy(preset="open"), "auto")):
+        assert amber.verify(path, policy=policy).verdict in ("identical", "equivalent")
+        assert replay_worker._mapping(orders.pop()) == mapping
 
 
 HAMMERED = """
@@ -203,8 +224,6 @@ def endless(pair: Pair) -> Iterator[bytes]:
 
 def resealed(pieces: dict[str, bytes]) -> bytes:
     """A manifest whose BLAKE3 list names these bytes."""
-    import msgspec
-
     manifest = decode_manifest(b"".join(members()["manifest.json"]), DEFAULT)
     listed = {
         name: msgspec.structs.replace(info, size=len(pieces[name]), blake3=blake3(pieces[name]).hexdigest())

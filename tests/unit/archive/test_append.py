@@ -228,6 +228,24 @@ def test_what_the_work_raises_leaves_everything_as_it_was(tmp_path: Path) -> Non
     assert os.listdir(tmp_path) == ["m.amber"]
 
 
+@pytest.mark.parametrize("error", [ConnectionError("the key service is away"), ValueError("odd")])
+@pytest.mark.parametrize("target", ["m.amber", "new", "m", "new folder"])
+def test_what_the_work_raises_is_not_taken_for_a_failure_to_write(
+    tmp_path: Path, error: Exception, target: str
+) -> None:
+    path = written(tmp_path, {})
+    write_folder(tmp_path / "m", members())
+    before = sorted(os.listdir(tmp_path))
+
+    def work(draft: Draft) -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        rewrite(path if target in ("m.amber", "new") else str(tmp_path / "m"), str(tmp_path / target), work)
+    assert caught.value is error
+    assert sorted(os.listdir(tmp_path)) == before
+
+
 @pytest.mark.parametrize("form", ["file", "folder"])
 def test_what_is_no_signature_is_refused(tmp_path: Path, form: str) -> None:
     path = written(tmp_path, {})
@@ -275,6 +293,7 @@ def test_offsets_beyond_four_gigabytes(tmp_path: Path) -> None:
         os.pwrite(file.fileno(), form.tail, form.size - len(form.tail))
         draft = append._FileDraft(file.fileno(), "huge", DEFAULT)
         draft.put(ONE)
+        draft.write()
         size = os.fstat(file.fileno()).st_size
         found = read_container(append.file_fetch(file.fileno(), "huge"), size, DEFAULT)
         assert [member.name for member in found] == [*(entry.name for entry in entries), *ONE]

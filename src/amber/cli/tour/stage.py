@@ -13,6 +13,7 @@ from pathlib import Path
 from amber.cli import render
 from amber.errors import BuildError
 from amber.report import EXIT_UNCHECKED
+from amber.trust.passphrase import kept_back
 
 WIDTH = 86  # columns of prose
 FOLD = 112  # columns beyond which a line of output is folded, so that the bar beside it stays whole
@@ -102,7 +103,7 @@ class Stage:
         package = str(Path(__file__).resolve().parents[3])
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
         # a terminal's colours survive the pipe between the two processes
-        environment = {**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": sys.stdout.encoding or "utf-8"}
+        environment = {**kept_back(), "PYTHONPATH": path, "PYTHONIOENCODING": sys.stdout.encoding or "utf-8"}
         # so small a model is slower with threads, and far slower on a busy machine
         environment.setdefault("OMP_NUM_THREADS", "1")
         environment |= {"FORCE_COLOR": "1"} if render.colours(sys.stdout) else {"NO_COLOR": "1"}

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from amber.server.wire import memory
 from amber.server.wire.control import Control, Order, front_end
+from amber.trust.passphrase import kept_back
 
 MODULE = "amber.server.worker"
 _CHUNK = 4 << 20
@@ -32,7 +33,7 @@ def start(order: Order, artifact: int | None = None) -> tuple[subprocess.Popen[b
 
     ours, theirs = socket.socketpair()
     try:
-        environment = {key: value for key, value in os.environ.items() if key != "PYTHONSTARTUP"}
+        environment = {key: value for key, value in kept_back().items() if key != "PYTHONSTARTUP"}
         # Arrow's own allocator reserves a GiB of address space at once, which a limit on it does not allow
         environment["ARROW_DEFAULT_MEMORY_POOL"] = "system"
         # -P: the current folder never comes onto sys.path

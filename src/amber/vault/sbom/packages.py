@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from amber.archive.lock import tables
 from amber.archive.names import ENVIRONMENT
 from amber.errors import FormatError
 
