@@ -22,7 +22,8 @@ from amber.policy.consistency import MOST_RULES, MOST_SIGNERS
 from amber.policy.node import TIME
 from amber.policy.patterns import PATTERN, VERSION
 from amber.policy.policy import PRESETS
-from amber.policy.rules import HEX, KIND, RESULTS
+from amber.policy.revoked import HEX
+from amber.policy.rules import KIND, RESULTS
 from amber.policy.signers import LABEL
 from amber.report import VERDICTS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from amber.errors import CaseError, PolicyError, UsageError, shown
 
@@ -97,8 +97,7 @@ class Finding:
         return "; ".join(parts) + f" [{self.code}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """One bundle: who signed it, as far as the reader's policy knows, and whether it counts.
 
     Args:
@@ -250,7 +249,7 @@ class Report:
             "findings": [{name: getattr(f, name) for name in f.__slots__} for f in self.findings],
             "environment": list(self.environment),
             "notes": list(self.notes),
-            "signatures": [{name: getattr(s, name) for name in s.__slots__} for s in self.signatures],
+            "signatures": [each._asdict() for each in self.signatures],
             "policy": self.policy,
             "at": self.at,
             "seconds": dict(self.seconds),

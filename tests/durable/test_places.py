@@ -234,7 +234,7 @@ def test_links(tmp_path: Path) -> None:
 
 
 def test_a_mount_point_cannot_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(*_: Any) -> None:
+    def busy(*_: Any, **__: Any) -> None:
         raise OSError(errno.EBUSY, "Device or resource busy")
 
     old_file(tmp_path)
@@ -288,10 +288,10 @@ def test_the_current_folder_is_not_replaced(tmp_path: Path, monkeypatch: pytest.
 def test_a_folder_made_meanwhile_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.rename
 
-    def late(source: str, target: str) -> None:
+    def late(source: str, target: str, **more: Any) -> None:
         os.mkdir(target)
         Path(target, "theirs").touch()
-        real(source, target)
+        real(source, target, **more)
 
     monkeypatch.setattr(os, "rename", late)
     with pytest.raises(SourceError) as caught:

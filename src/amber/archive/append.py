@@ -21,7 +21,7 @@ from amber.archive import names
 from amber.archive.container import Entry, Member, file_fetch, frame, read_container
 from amber.archive.folder_signatures import FolderDraft, Signatures, check_signatures
 from amber.archive.source import OpenFile, Source, open_file, open_source
-from amber.archive.write import replace_file, write_all, write_folder
+from amber.archive.write import replace_file, unwritable, write_all, write_folder
 from amber.errors import SourceError
 from amber.limits import DEFAULT, Limits
 
@@ -142,18 +142,13 @@ class _FileDraft:
 
     @property
     def signatures(self) -> dict[str, bytes]:
-        fetch = file_fetch(self._descriptor, self._where)
-        return {
-            member.name: bytes(fetch(member.offset, member.size))
-            for member in self._members()
-            if names.is_signature(member.name)
-        }
+        return self._read()[1]
 
     def put(self, signatures: Signatures) -> None:
-        if self.signatures == dict(signatures):
+        kept, present = self._read()
+        if present == dict(signatures):
             self._tail = None
             return
-        kept = [member for member in self._members() if not names.is_signature(member.name)]
         order = check_signatures(signatures, [member.name for member in kept], self._limits)
         entries = [Entry(member.name, member.size, member.crc32) for member in kept]
         entries += [Entry(name, len(signatures[name]), zlib.crc32(signatures[name])) for name in order]
@@ -171,9 +166,16 @@ class _FileDraft:
         os.lseek(self._descriptor, begin, os.SEEK_SET)
         write_all(self._descriptor, pieces)
 
-    def _members(self) -> list[Member]:
-        size = os.fstat(self._descriptor).st_size
-        return read_container(file_fetch(self._descriptor, self._where), size, self._limits)
+    def _read(self) -> tuple[list[Member], dict[str, bytes]]:
+        """Return the members that stay, and the signatures of the copy."""
+        fetch = file_fetch(self._descriptor, self._where)
+        try:
+            members = read_container(fetch, os.fstat(self._descriptor).st_size, self._limits)
+            present = [member for member in members if names.is_signature(member.name)]
+            found = {member.name: bytes(fetch(member.offset, member.size)) for member in present}
+        except OSError as error:
+            raise unwritable(error, self._where) from error
+        return members[: len(members) - len(present)], found
 
 
 def copy(origin: int, descriptor: int, size: int, where: str) -> None:

@@ -15,7 +15,7 @@ import threading
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from blake3 import blake3
 
@@ -80,8 +80,10 @@ class _Stop:
         self.error: BaseException | None = None
 
 
-class _Hasher(Protocol):
-    def update(self, data: memoryview, /) -> object: ...
+if TYPE_CHECKING:
+
+    class _Hasher(Protocol):
+        def update(self, data: memoryview, /) -> object: ...
 
 
 class _Crc:

@@ -13,15 +13,17 @@ import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import BinaryIO, Literal, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, TypeAlias
 
 from amber import threads
 from amber.archive import memory, names
 from amber.archive.container import Member, file_fetch, read_container, view_fetch
 from amber.archive.folder import read_folder
-from amber.archive.hashing import Algorithm, Hashes, hash_members
 from amber.errors import FormatError, LimitError, SourceError, UsageError
 from amber.limits import DEFAULT, Limits
+
+if TYPE_CHECKING:
+    from amber.archive.hashing import Algorithm, Hashes
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | OpenFile"
 Mmap: TypeAlias = "bool | Literal['auto']"
@@ -34,8 +36,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenFile:
+class OpenFile(NamedTuple):
     """A regular file that is open already and that nobody else writes, as a source; a large one may be mapped anywhere.
 
     Args:
@@ -124,6 +125,8 @@ def open_source(
     opened = _open(source, mmap, limits, wanted)
     try:
         if wanted and opened.hashes is None:
+            from amber.archive.hashing import hash_members  # here: a plain load asks for none
+
             opened.hashes = hash_members(opened.members, wanted)
         if opened.hashes is not None and "crc32" in wanted:
             _compare_crcs(opened.crcs, opened.hashes.crc32)
@@ -160,6 +163,8 @@ def hashes_of(opened: Opened) -> Hashes:
         FormatError: `crc-mismatch`.
     """
     if opened.hashes is None:
+        from amber.archive.hashing import hash_members
+
         opened.hashes = hash_members(opened.members)
         _compare_crcs(opened.crcs, opened.hashes.crc32)
     return opened.hashes
@@ -255,6 +260,8 @@ def _piped(descriptor: int, size: int, path: str, limits: Limits, wanted: Collec
     Where the members lie is looked up in the file first, and proved over the memory afterwards: a file that changed in
     between is refused, since the hashes would be of other ranges.
     """
+    from amber.archive.hashing import hash_members
+
     planned = read_container(file_fetch(descriptor, path), size, limits)
     view = memory.allocate(size)
     begins = {member.name: member.offset for member in planned}

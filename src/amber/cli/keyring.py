@@ -17,7 +17,8 @@ from amber.errors import SourceError, UsageError
 from amber.policy import files, force, places, private_file, written
 from amber.policy.patterns import any_matches
 from amber.policy.policy import Policy
-from amber.policy.rules import Line, Revoked, RevokedKey, Rule
+from amber.policy.revoked import Revoked, RevokedKey
+from amber.policy.rules import Line, Rule
 from amber.policy.signers import Certificate, Key, Keyless, Signer
 
 _HEAD = """# Whom this user trusts, and for which artifacts (spec/policy.md). `amber trust` writes this file:

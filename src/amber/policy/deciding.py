@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from amber.errors import shown
 from amber.policy.facts import Facts, Refusal
 from amber.policy.matching import most
 from amber.policy.patterns import UNVERSIONED, any_matches, version_numbers
-from amber.policy.policy import Policy
-from amber.policy.rules import Demand, Line, Rule
-from amber.report import Report, Verdict
 
-PRODUCTION: Verdict = "equivalent"  # the worst verdict that the preset `production` accepts
+if TYPE_CHECKING:
+    from amber.policy.policy import Policy
+    from amber.policy.rules import Demand, Line, Rule
 
 
 def decide(policy: Policy, facts: Facts, now: datetime) -> tuple[Refusal, ...]:
@@ -48,37 +48,6 @@ def counted_signers(policy: Policy, facts: Facts) -> frozenset[str]:
     return frozenset(
         signer.label for signer in policy.signers if signer.label in facts.signers and signer.counts_for(facts.name)
     )
-
-
-def demanded_verdicts(policy: Policy, name: str) -> tuple[Verdict, ...]:
-    """Return the verdicts that a report on an artifact of this name must satisfy, every one; floor included.
-
-    Where there is one, the recorded cases must be replayed.
-    """
-    wanted = [policy.verdict, *(rule.verdict for rule in policy.rules if rule.applies_to(name))]
-    if policy.preset == "production":
-        wanted.append(PRODUCTION)
-    below = () if policy.floor is None else demanded_verdicts(policy.floor, name)
-    return tuple(dict.fromkeys([each for each in wanted if each is not None] + list(below)))
-
-
-def judge_verdict(policy: Policy, name: str, verdict: Verdict, *, used: bool = False) -> tuple[Refusal, ...]:
-    """Return why a policy or its floor refuses a verdict, after step 9.
-
-    Args:
-        policy: The policy in force.
-        name: The artifact's.
-        verdict: What the report says.
-        used: The model is to be used (load, serve), where every preset but `open` refuses `drifted`; a report about
-            a file says `drifted` and leaves it at that.
-    """
-    report = Report(verdict)
-    wanted = [each for each in demanded_verdicts(policy, name) if not report.satisfies(each)]
-    found = tuple(Refusal("verdict-too-low", f"{verdict}, where the policy wants {each}") for each in wanted)
-    lenient = policy.preset == "open" and (policy.floor is None or policy.floor.preset == "open")
-    if not found and used and not lenient and verdict == "drifted":
-        return (Refusal("verdict-drifted", "the model does not answer as recorded"),)
-    return found
 
 
 def notes(policy: Policy, facts: Facts) -> tuple[str, ...]:

@@ -1,6 +1,11 @@
-"""One way to say that a policy is not valid: what, at which key of which file, and what to write instead."""
+"""One way to say that a policy is not valid: what, at which key of which file, and what to write instead.
+
+With the checks of single values that several parts of a policy have.
+"""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from amber.errors import UsageError
 
@@ -15,3 +20,23 @@ def at(where: str, key: str | int) -> str:
     if isinstance(key, int):
         return f"{where}[{key}]"
     return f"{where}{key}" if where.endswith(": ") or not where else f"{where}.{key}"
+
+
+def check_one_of(word: object, words: tuple[str, ...], where: str) -> None:
+    """Raise where `word` is not one of `words`.
+
+    Raises:
+        UsageError: As said.
+    """
+    if word not in words:
+        raise invalid(where, f"{word!r} is not valid here", f"one of {', '.join(words)}" if words else "leave it out")
+
+
+def check_time(time: object, where: str) -> None:
+    """Raise where `time` is neither None nor a time with its offset.
+
+    Raises:
+        UsageError: As said.
+    """
+    if time is not None and (not isinstance(time, datetime) or time.utcoffset() is None):
+        raise invalid(where, "must be a time with its time zone", "2027-01-01 or 2027-01-01T12:00:00Z")

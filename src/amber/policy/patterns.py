@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from amber.policy.invalid import at, invalid
+
 NAME = re.compile(r"(?=.{1,63}\Z)[a-z0-9]+(?:[._-][a-z0-9]+)*")  # of an artifact
 PATTERN = re.compile(r"[a-z0-9._*-]{1,63}")
 VERSION = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
@@ -39,3 +41,20 @@ def version_numbers(version: str) -> tuple[int, int, int] | None:
     """Return MAJOR.MINOR.PATCH as numbers; None where it is not of that form."""
     found = VERSION.fullmatch(version)
     return None if found is None else (int(found[1]), int(found[2]), int(found[3]))
+
+
+def check_patterns(patterns: object, where: str, *, empty: bool) -> tuple[str, ...]:
+    """Return patterns of artifact names as a tuple.
+
+    Raises:
+        UsageError: One is not a pattern, or there is none and `empty` is False.
+    """
+    if isinstance(patterns, str) or not isinstance(patterns, list | tuple):
+        raise invalid(where, "must be a list of name patterns", 'for example ["churn", "fraud-*"]')
+    for position, pattern in enumerate(patterns):
+        if not isinstance(pattern, str) or not PATTERN.fullmatch(pattern):
+            hint = "a-z 0-9 . _ - and *, at most 63 of them, as artifact names are spelled"
+            raise invalid(at(where, position), f"{pattern!r} is not a pattern of artifact names", hint)
+    if not patterns and not empty:
+        raise invalid(where, "names nothing", '["*"] names every artifact')
+    return tuple(patterns)

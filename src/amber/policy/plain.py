@@ -11,7 +11,8 @@ from amber.limits import DEFAULT, Limits
 from amber.policy import encodings
 from amber.policy.invalid import at, invalid
 from amber.policy.node import Node, rooted
-from amber.policy.rules import Demand, Line, Revoked, RevokedKey, Rule
+from amber.policy.revoked import Revoked, RevokedKey
+from amber.policy.rules import Demand, Line, Rule
 from amber.policy.signers import Certificate, Key, Keyless, Signer
 
 if TYPE_CHECKING:

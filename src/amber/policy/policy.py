@@ -6,15 +6,19 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from amber.limits import DEFAULT, Limits
 from amber.policy import consistency
-from amber.policy.invalid import at, invalid
-from amber.policy.rules import NOTHING, Revoked, Rule, check_one_of
-from amber.policy.signers import Signer, check_patterns, check_time
+from amber.policy.invalid import at, check_one_of, check_time, invalid
+from amber.policy.revoked import NOTHING, Revoked
 from amber.report import VERDICTS, Verdict
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from amber.policy.rules import Rule
+    from amber.policy.signers import Signer
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+")
 PRESETS = ("default", "open", "production")
@@ -78,7 +82,10 @@ class Policy:
             check_one_of(self.verdict, VERDICTS, "verdict")
         check_one_of(self.sharing, ("tolerant", "exact"), "sharing")
         check_one_of(self.preset, PRESETS, "preset")
-        check_patterns(self.names, "names", empty=True)
+        if self.names:
+            from amber.policy.patterns import check_patterns
+
+            check_patterns(self.names, "names", empty=False)
         check_time(self.issued, "issued")
         check_time(self.expires, "expires")
         consistency.check(self)
@@ -136,6 +143,12 @@ class Policy:
         """Whether a signature can decide anything, or is to be shown under a label: the floor's signers count."""
         demanding = any(rule.require or rule.attestations for rule in self.rules)
         return bool(self.signers or demanding or (self.floor is not None and self.floor.names_signers))
+
+    @property
+    def decides(self) -> bool:
+        """Whether `decide` can refuse anything by this policy, the expected name apart; its floor is not asked."""
+        timed = self.issued is not None or self.expires is not None
+        return bool(self.rules or self.names or self.revoked.ids or timed or self.preset == "production")
 
     @property
     def needs_id(self) -> bool:

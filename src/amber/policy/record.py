@@ -6,20 +6,25 @@ artifact and no text of a bundle. JSON escapes what is not ASCII, so no string f
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from amber.policy.deciding import counted_signers
-from amber.policy.facts import Facts, Refusal
-from amber.policy.policy import Policy
+if TYPE_CHECKING:
+    from amber.policy.facts import Facts, Refusal
+    from amber.policy.policy import Policy
 
 _log = logging.getLogger("amber.trust")
 _log.addHandler(logging.NullHandler())  # without one, Python writes warnings of a library to the standard error
 _MOST = 256  # characters of a name
 
 
-def record(policy: Policy, facts: Facts, refused: Iterable[Refusal] = (), *, verb: str = "") -> None:
+def heard(refused: Collection[Refusal]) -> bool:
+    """Whether anybody listens to the line of such a decision."""
+    return _log.isEnabledFor(_level(refused))
+
+
+def record(policy: Policy, facts: Facts, refused: Collection[Refusal] = (), *, verb: str = "") -> None:
     """Write the line.
 
     Args:
@@ -28,11 +33,13 @@ def record(policy: Policy, facts: Facts, refused: Iterable[Refusal] = (), *, ver
         refused: Its refusals; none: the artifact was accepted.
         verb: What asked: `load`, `verify`, `serve`.
     """
-    level, codes = logging.INFO, list(dict.fromkeys(each.code for each in refused))
-    if codes:
-        level = logging.WARNING
-    if not _log.isEnabledFor(level):
+    if not heard(refused):
         return
+    import json
+
+    from amber.policy.deciding import counted_signers
+
+    codes = list(dict.fromkeys(each.code for each in refused))
     line = {
         "decision": "refused" if codes else "accepted",
         "code": codes[0] if codes else "",
@@ -45,4 +52,8 @@ def record(policy: Policy, facts: Facts, refused: Iterable[Refusal] = (), *, ver
         "preset": policy.preset,
         "verb": verb,
     }
-    _log.log(level, "%s", json.dumps(line, ensure_ascii=True, separators=(",", ":")))
+    _log.log(_level(refused), "%s", json.dumps(line, ensure_ascii=True, separators=(",", ":")))
+
+
+def _level(refused: Collection[Refusal]) -> int:
+    return logging.WARNING if refused else logging.INFO

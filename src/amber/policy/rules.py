@@ -1,18 +1,15 @@
-"""What a reader demands of artifacts of certain names, and what it has taken back."""
+"""What a reader demands of artifacts of certain names."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 
-from amber.policy.invalid import at, invalid
+from amber.policy.invalid import at, check_one_of, invalid
 from amber.policy.matching import most
-from amber.policy.patterns import UNVERSIONED, any_matches, version_numbers
-from amber.policy.signers import check_patterns, check_time
+from amber.policy.patterns import UNVERSIONED, any_matches, check_patterns, version_numbers
 from amber.report import VERDICTS, Verdict
 
-HEX = re.compile(r"[0-9a-f]{64}")
 KIND = re.compile(r"[a-z][a-z0-9-]{0,63}")
 # Kinds of attestation, and the results of each from best to worst; none where it has no result.
 RESULTS: dict[str, tuple[str, ...]] = {
@@ -21,7 +18,6 @@ RESULTS: dict[str, tuple[str, ...]] = {
     "sbom": (),
     "vsa": ("PASSED", "FAILED"),
 }
-_HEX_HINT = "64 lower-case hex characters"
 
 
 @dataclass(frozen=True)
@@ -143,59 +139,6 @@ class Rule:
         return frozenset(label for labels in lists for label in labels)
 
 
-@dataclass(frozen=True)
-class RevokedKey:
-    """A key that no longer counts.
-
-    Args:
-        fingerprint: SHA-256 of the key's DER, hex.
-        since: What was signed before this time, by a verified time, still counts; None: nothing does.
-
-    Raises:
-        UsageError: A value is not of its form.
-    """
-
-    fingerprint: str
-    since: datetime | None = None
-
-    def __post_init__(self) -> None:
-        check_hex(self.fingerprint, "revoked.keys")
-        check_time(self.since, "revoked.keys.since")
-
-
-@dataclass(frozen=True)
-class Revoked:
-    """What was taken back, under every preset.
-
-    Args:
-        ids: Artifacts.
-        keys: Keys.
-        certificates: SHA-256 of a certificate's DER, hex: a leaf, an intermediate one or a root.
-
-    Raises:
-        UsageError: A value is not of its form.
-    """
-
-    ids: tuple[str, ...] = ()
-    keys: tuple[RevokedKey, ...] = ()
-    certificates: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for field in ("ids", "certificates", "keys"):
-            value = getattr(self, field)
-            if isinstance(value, str):
-                raise invalid(f"revoked.{field}", "must be a list", _HEX_HINT)
-            object.__setattr__(self, field, tuple(value))
-            for position, each in enumerate(getattr(self, field)):
-                if field != "keys":
-                    check_hex(each, at(f"revoked.{field}", position))
-                elif not isinstance(each, RevokedKey):
-                    raise invalid(at("revoked.keys", position), "must be a RevokedKey")
-
-
-NOTHING = Revoked()
-
-
 def check_labels(labels: object, where: str) -> tuple[str, ...]:
     """Return labels as a tuple.
 
@@ -221,23 +164,3 @@ def check_count(k: object, labels: int, where: str) -> None:
         raise invalid(where, "must be a whole number, 1 or more")
     if k > labels:
         raise invalid(where, f"asks for {k} signers out of {labels}", "name more labels, or lower k")
-
-
-def check_one_of(word: object, words: tuple[str, ...], where: str) -> None:
-    """Raise where `word` is not one of `words`.
-
-    Raises:
-        UsageError: As said.
-    """
-    if word not in words:
-        raise invalid(where, f"{word!r} is not valid here", f"one of {', '.join(words)}" if words else "leave it out")
-
-
-def check_hex(text: object, where: str) -> None:
-    """Raise where `text` is not a SHA-256 in hex.
-
-    Raises:
-        UsageError: As said.
-    """
-    if not isinstance(text, str) or not HEX.fullmatch(text):
-        raise invalid(where, f"{text!r} is not a SHA-256", _HEX_HINT)

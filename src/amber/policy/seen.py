@@ -17,7 +17,7 @@ from amber.errors import SourceError, UsageError, shown
 from amber.policy import files, private_file
 from amber.policy.facts import Refusal
 from amber.policy.patterns import NAME, UNVERSIONED, version_numbers
-from amber.policy.rules import HEX
+from amber.policy.revoked import HEX
 
 _FORMAT = 1
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from amber.policy import encodings
-from amber.policy.invalid import at, invalid
-from amber.policy.patterns import PATTERN, any_matches
+from amber.policy.invalid import at, check_time, invalid
+from amber.policy.patterns import any_matches, check_patterns
 
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
@@ -166,23 +166,6 @@ class Signer:
         return (*keys, *roots, *(("keyless", each.identity, each.issuer) for each in self.keyless))
 
 
-def check_patterns(patterns: object, where: str, *, empty: bool) -> tuple[str, ...]:
-    """Return patterns of artifact names as a tuple.
-
-    Raises:
-        UsageError: One is not a pattern, or there is none and `empty` is False.
-    """
-    if isinstance(patterns, str) or not isinstance(patterns, list | tuple):
-        raise invalid(where, "must be a list of name patterns", 'for example ["churn", "fraud-*"]')
-    for position, pattern in enumerate(patterns):
-        if not isinstance(pattern, str) or not PATTERN.fullmatch(pattern):
-            hint = "a-z 0-9 . _ - and *, at most 63 of them, as artifact names are spelled"
-            raise invalid(at(where, position), f"{pattern!r} is not a pattern of artifact names", hint)
-    if not patterns and not empty:
-        raise invalid(where, "names nothing", '["*"] names every artifact')
-    return tuple(patterns)
-
-
 def check_text(text: object, where: str) -> None:
     """Raise where `text` is empty, longer than 2048 characters or not printable.
 
@@ -191,13 +174,3 @@ def check_text(text: object, where: str) -> None:
     """
     if not isinstance(text, str) or not 0 < len(text) <= 2048 or not text.isprintable():
         raise invalid(where, "must be 1 to 2048 printable characters")
-
-
-def check_time(time: object, where: str) -> None:
-    """Raise where `time` is neither None nor a time with its offset.
-
-    Raises:
-        UsageError: As said.
-    """
-    if time is not None and (not isinstance(time, datetime) or time.utcoffset() is None):
-        raise invalid(where, "must be a time with its time zone", "2027-01-01 or 2027-01-01T12:00:00Z")

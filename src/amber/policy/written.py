@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from amber.limits import DEFAULT, Limits
 from amber.policy.encodings import pem
 from amber.policy.invalid import at
-from amber.policy.rules import Demand, Line, Revoked, Rule
+from amber.policy.revoked import Revoked
+from amber.policy.rules import Demand, Line, Rule
 from amber.policy.signers import Key, Signer
 
 if TYPE_CHECKING:

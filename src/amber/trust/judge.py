@@ -256,15 +256,20 @@ class _Known:
         moment = time or self._at
         matched = _Answer("counted", signer.label, identity, public.fingerprint if public else "", time)
         ends = [end for end in (until, signer.until) if end is not None and moment >= end]
-        if public is not None and self._is_revoked(public, moment):
+        if public is not None and self._is_revoked(public, time):
             return replace(matched, status="revoked", detail="the policy has revoked the key")
         if ends:
             return replace(matched, status="expired", detail=f"counts until {min(ends).isoformat()}")
         return matched
 
-    def _is_revoked(self, public: keys.PublicKey, moment: datetime) -> bool:
+    def _is_revoked(self, public: keys.PublicKey, time: datetime | None) -> bool:
+        """Whether a key was taken back: from `since` on for what has a verified time, else for good.
+
+        Whoever has a lost key signs today and the time of judgement is the caller's: neither makes it older.
+        """
         return any(
-            revoked.fingerprint == public.fingerprint and (revoked.since is None or moment >= revoked.since)
+            revoked.fingerprint == public.fingerprint
+            and (revoked.since is None or time is None or time >= revoked.since)
             for revoked in self._policy.revoked.keys
         )
 

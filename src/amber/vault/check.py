@@ -8,13 +8,12 @@ of arrays need NumPy and are the live half's). `check` reports and never raises 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from amber.archive import names
 from amber.archive.digests import check_digests, compare_digests, root_of
-from amber.archive.hashing import ALL, Hashes
 from amber.archive.manifest import Manifest, decode_manifest
 from amber.archive.manifest_rules import check_values
 from amber.archive.member_rules import check_members
@@ -29,11 +28,13 @@ from amber.errors import (
     UsageError,
 )
 from amber.limits import Limits
-from amber.policy import Policy, Refusal, in_force, notes
+from amber.policy import Policy, in_force
 from amber.report import STEPS, Report, Signature, Step
 from amber.vault.trusting import NOTHING, Asked, Trusted, asks_for_root, decided, judged
 
 if TYPE_CHECKING:
+    from amber.archive.hashing import Algorithm, Hashes
+    from amber.policy import Refusal
     from amber.tree.nodes import Tree
 
 Result = TypeVar("Result")
@@ -98,6 +99,8 @@ class Checked:
     def _notes(self) -> tuple[str, ...]:
         if self.trusted is None or self.manifest is None or self.opened is None:
             return ()
+        from amber.policy import notes
+
         return notes(self.policy, self.trusted.facts(self.manifest, self.id, self.opened.size, self.trusted.found))
 
     def close(self) -> None:
@@ -204,6 +207,8 @@ class _Run:
             self.steps[6] = Step(6, "not-asked", detail=VALUES_NOT_ASKED)
 
     def contained(self, source: Source, mmap: Mapped) -> tuple[Opened, Hashes]:
+        from amber.archive.hashing import ALL
+
         self.opened = open_source(source, mmap=_mapping(mmap, self.policy), limits=self.policy.limits, wanted=ALL)
         return self.opened, hashes_of(self.opened)
 
@@ -270,7 +275,7 @@ def open_checked(source: Source, policy: Policy | None = None, mmap: Mapped = "a
         UsageError: An argument is wrong.
     """
     rules = _rules(policy, asked)
-    wanted = ALL if asks_for_root(rules, {}, asked) else ()
+    wanted = _hashes_wanted(rules, asked)
     opened = open_source(source, mmap=_mapping(mmap, rules), limits=rules.limits, wanted=wanted)
     try:
         hashes = hashes_of(opened) if asks_for_root(rules, opened.members, asked) else None
@@ -286,6 +291,15 @@ def open_checked(source: Source, policy: Policy | None = None, mmap: Mapped = "a
         raise
     steps = (Step(1, "passed"), trusted.step, Step(3, "passed"), Step(4, "passed"), _policy_step(refused, asked))
     return Proved(steps, opened, manifest, rules, trusted, id)
+
+
+def _hashes_wanted(policy: Policy, asked: Asked) -> Collection[Algorithm]:
+    """Return the hashes that the pass that reads makes: all, where the policy needs the root; a plain load none."""
+    if not asks_for_root(policy, {}, asked):
+        return ()
+    from amber.archive.hashing import ALL
+
+    return ALL
 
 
 def _rules(policy: Policy | None, asked: Asked) -> Policy:

@@ -6,6 +6,7 @@ policy's answer (step 5). `check` calls, for every verb. The floor of the machin
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,10 +17,10 @@ from amber.archive.digests import root_of
 from amber.archive.manifest import Manifest
 from amber.archive.member_rules import check_signature_sizes
 from amber.errors import shown
-from amber.policy import Attested, Facts, Policy, Refusal, decide
 from amber.report import Signature, Step
 
 if TYPE_CHECKING:
+    from amber.policy import Facts, Policy, Refusal
     from amber.trust.judge import Found
 
 COUNTED = "counted"
@@ -71,6 +72,8 @@ class Trusted:
 
     def facts(self, manifest: Manifest, id: str, size: int, found: tuple[Found, ...]) -> Facts:
         """Return what the policy decides about."""
+        from amber.policy import Attested, Facts
+
         counted = [each for each in found if each.status == COUNTED]
         return Facts(
             id=id,
@@ -136,9 +139,9 @@ def decided(trusted: Trusted, manifest: Manifest, id: str, size: int) -> tuple[R
     policy = trusted.policy
     if trusted.asked.purpose != "use":
         return ()
-    refused = decide(policy, trusted.facts(manifest, id, size, trusted.found), trusted.at)
+    refused = _by(policy, trusted, manifest, id, size, trusted.found)
     if policy.floor is not None:
-        below = decide(policy.floor, trusted.facts(manifest, id, size, trusted.floor), trusted.at)
+        below = _by(policy.floor, trusted, manifest, id, size, trusted.floor)
         refused += tuple(each for each in below if each not in refused)
     refused += _seen(policy, manifest, id)
     if refused or not trusted.asked.replays:
@@ -146,10 +149,23 @@ def decided(trusted: Trusted, manifest: Manifest, id: str, size: int) -> tuple[R
     return refused
 
 
+def _by(
+    policy: Policy, trusted: Trusted, manifest: Manifest, id: str, size: int, found: tuple[Found, ...]
+) -> tuple[Refusal, ...]:
+    """Return what one policy refuses; one that can refuse nothing is not asked, and nothing is imported for it."""
+    if not (policy.decides or trusted.asked.expect):
+        return ()
+    from amber.policy import decide
+
+    return decide(policy, trusted.facts(manifest, id, size, found), trusted.at)
+
+
 def _seen(policy: Policy, manifest: Manifest, id: str) -> tuple[Refusal, ...]:
+    files = [each.seen for each in (policy, policy.floor) if each is not None and each.seen]
+    if not files:
+        return ()
     from amber.policy.seen import Seen
 
-    files = [each.seen for each in (policy, policy.floor) if each is not None and each.seen]
     found = [Seen(path).check(manifest.name, manifest.version, id) for path in files]
     return tuple(each for each in found if each is not None)
 
@@ -160,11 +176,11 @@ def remembered(trusted: Trusted, manifest: Manifest, id: str) -> tuple[Refusal, 
     Returns:
         Why it could not be: a higher version, or another artifact of this version, was seen meanwhile.
     """
-    from amber.policy.seen import Seen
-
     refused = []
     for policy, found in ((trusted.policy, trusted.found), (trusted.policy.floor, trusted.floor)):
         if policy is not None and policy.seen and _vouched(policy, found, manifest.name):
+            from amber.policy.seen import Seen
+
             refused.append(Seen(policy.seen).raise_to(manifest.name, manifest.version, id))
     return tuple(each for each in refused if each is not None)
 
@@ -175,11 +191,14 @@ def _vouched(policy: Policy, found: tuple[Found, ...], name: str) -> bool:
 
 
 def settled(trusted: Trusted, manifest: Manifest, id: str, size: int, refused: tuple[Refusal, ...] = ()) -> None:
-    """Write the record of a decision, once all of it is known."""
-    from amber.policy.record import record
+    """Write the record of a decision, once all of it is known and where anybody listens."""
+    if trusted.asked.purpose != "use" or "logging" not in sys.modules:  # without it there is nobody to listen
+        return
+    from amber.policy import record
 
-    if trusted.asked.purpose == "use":
-        record(trusted.policy, trusted.facts(manifest, id, size, trusted.found), refused, verb=trusted.asked.verb)
+    if record.heard(refused):
+        facts = trusted.facts(manifest, id, size, trusted.found)
+        record.record(trusted.policy, facts, refused, verb=trusted.asked.verb)
 
 
 def _step(found: tuple[Found, ...]) -> Step:

@@ -76,7 +76,7 @@ class _Original:
 
 def policy_of(order: Order) -> Policy:
     """Return the reader's policy."""
-    return Policy.from_dict(order.policy, "the policy of the order")
+    return Policy.from_dict(order.policy, "the policy")
 
 
 def load(order: Order, source: Source, *, mmap: Mapped = "auto") -> Loaded:
