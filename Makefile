@@ -138,6 +138,7 @@ bench: .venv-mlflow/.installed ## measure size, speed and every promise beside p
 	$(say)
 	@$(BIN)/python -m benchmarks $(BENCH)
 	@$(BIN)/python -m benchmarks.programs $(BENCH)
+	@$(BIN)/python -m benchmarks.trust $(BENCH)
 
 bench-serving: $(VENV)/.installed-dev ## measure the server beside FastAPI, MLflow, MLServer, KServe, BentoML, LitServe and Ray Serve
 	$(say)

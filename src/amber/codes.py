@@ -230,7 +230,7 @@ REASONS: Table = {
     "no-cases": (9, "the artifact holds no recorded cases"),
     "replay-not-asked": (9, "the cases were not replayed because the caller said never"),
     "shape-changed": (9, "an answer has another shape than the recorded one"),
-    "signer-unknown": (2, "there are signatures, and none is of a signer that the policy names"),
+    "signer-unknown": (2, "there are signatures, and none counts for a signer that the policy names"),
     "step-drifted": (9, "the output of an inner step is beyond its tolerance, although every answer is the same"),
     "value-drifted": (9, "a value differs from the recorded one by more than its tolerance"),
 }

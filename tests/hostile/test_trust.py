@@ -25,10 +25,12 @@ from amber.archive.lock import tables
 from amber.archive.manifest import decode_manifest
 from amber.archive.write import write_artifact
 from amber.cli.main import main
-from amber.errors import AmberError, FormatError
+from amber.errors import AmberError, FormatError, UsageError
 from amber.limits import DEFAULT
 from amber.models import bench_worker, child, predict
 from amber.policy import Policy
+from amber.server.settings import Settings
+from amber.vault.check import open_checked
 from tests.unit.signing import ALICE, WANTS_ALICE, pem, signed
 
 RNG = np.random.default_rng(5)
@@ -74,12 +76,12 @@ def test_rows_are_answered_and_read_by_the_same_bytes(
     """Predict reads the artifact once: what the columns mean comes from the bytes whose signature was checked."""
     path = put(tmp_path / "m.amber", by_alice(members))
     (tmp_path / "rows.csv").write_text("\n".join(",".join(map(str, row)) for row in X[:5]) + "\n")
-    opened, opens = predict.open_checked, []
+    opens: list[Any] = []
 
     @contextmanager
     def counting(source: Any, *given: Any, **named: Any) -> Iterator[Any]:
         opens.append(source)
-        with opened(source, *given, **named) as proved:
+        with open_checked(source, *given, **named) as proved:
             put(tmp_path / "m.amber", strangers)
             yield proved
 
@@ -153,6 +155,25 @@ def _toml(more: dict[str, Any]) -> str:
     head = "".join(f"{key} = {json.dumps(value)}\n" for key, value in more.items())
     rule = '[[rule]]\nnames = ["*"]\nrequire = [{from = ["alice"]}]\n'
     return f"{head}[signers.alice]\nkeys = [{json.dumps(pem(ALICE))}]\n{rule}"
+
+
+@pytest.mark.parametrize("verb", ["verify", "predict", "attest"])
+def test_an_expected_name_that_got_lost_is_no_permission(
+    verb: str, members: Members, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--expect "$NAME"` where nobody set NAME would otherwise expect nothing at all."""
+    path = put(tmp_path / "m.amber", members)
+    more = {"predict": ["rows.csv"], "attest": ["--type", "vsa", "--key", "k"]}.get(verb, [])
+    assert main([verb, str(path), *more, "--expect", ""]) == 64
+    assert "--expect" in capsys.readouterr().err
+
+
+def test_a_server_too_takes_no_empty_name(members: Members, tmp_path: Path) -> None:
+    path = put(tmp_path / "m.amber", members)
+    (tmp_path / "serve.toml").write_text(f'[[models]]\npath = {json.dumps(str(path))}\nexpect = ""\n')
+    with pytest.raises(UsageError) as caught:
+        Settings.from_sources({}, tmp_path / "serve.toml")
+    assert "expect" in caught.value.message
 
 
 # -- bytes that stop the reader ----------------------------------------------------------------------------------------

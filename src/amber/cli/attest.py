@@ -10,7 +10,7 @@ import click
 
 from amber.cli import render
 from amber.cli.commands import Command
-from amber.cli.options import as_json, policy_of, policy_options
+from amber.cli.options import as_json, policy_of, policy_options, said
 from amber.cli.signing import signing_of, signing_options
 from amber.report import EXIT_DRIFTED, EXIT_OK, EXIT_REFUSED
 
@@ -63,7 +63,7 @@ _BUILD = "https://ci.example.org/builder --build-type https://ci.example.org/tra
 @click.option("--verifier-id", metavar="URI", default="", help="vsa: who judges.")
 @click.option("--resource-uri", metavar="URI", default="", help="vsa: the artifact, as its users name it.")
 @click.option("--policy-uri", metavar="URI", default="", help="vsa: where the policy is to be had.")
-@click.option("--expect", metavar="NAME", default="", help="vsa: the name the artifact must have.")
+@click.option("--expect", metavar="NAME", callback=said, help="vsa: the name the artifact must have.")
 @click.option("--bundle", "bundles", metavar="FILE", multiple=True, help="vsa: a detached bundle to count. Repeat it.")
 @as_json
 @policy_options

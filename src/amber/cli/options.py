@@ -17,8 +17,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 
 
+def said(_: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    """Return the text of an option; "" where it is not given, and never where it is.
+
+    An empty text would mean that nothing is expected: `--expect "$NAME"` in a pipeline that lost its variable.
+    """
+    if value == "":
+        raise click.BadParameter("is empty; leave it out where nothing is expected", param=parameter)
+    return value or ""
+
+
 expect_option = click.option(
-    "--expect", metavar="NAME", default="", help="The name it must have; the name in a file is its author's word."
+    "--expect", metavar="NAME", callback=said, help="The name it must have; the name in a file is its author's word."
 )
 
 

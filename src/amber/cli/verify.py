@@ -10,10 +10,12 @@ import click
 from amber.cli import render
 from amber.cli.commands import Command
 from amber.cli.options import as_json, expect_option, policy_of, policy_options, time_of
-from amber.report import EXIT_OK, EXIT_REFUSED
+from amber.report import EXIT_OK, EXIT_REFUSED, EXIT_UNCHECKED
 
 if TYPE_CHECKING:
     from amber.report import Report
+
+_WITHOUT_CASES = (1, 2, 3, 4, 5, 6, 8)  # steps that are asked for where no case is
 
 
 @click.command(
@@ -58,19 +60,17 @@ def command(
 
     The cases are replayed in a process of their own with limits on time and memory. Exit code: 0 identical or
     equivalent, 1 drifted, 2 broken or refused by the policy, 3 unchecked; with --no-cases 0 if every step that was
-    asked for passed.
+    asked for passed, 3 where a library for one is missing. A policy that wants a verdict refuses --no-cases.
     """
     policy = policy_of(policy_file, allow)
     from amber.models.verify import verify
-    from amber.vault.beside import MOST_BYTES
-    from amber.vault.key_files import read_small
 
     report = verify(
         file,
         policy=policy,
         cases=not no_cases,
         expect=expect,
-        bundles={path: read_small(path, MOST_BYTES) for path in bundles},
+        bundles=_read(bundles),
         at=None if at is None else time_of(at, "--at"),
     )
     code = exit_code(report, no_cases=no_cases)
@@ -81,9 +81,20 @@ def command(
     return code
 
 
+def _read(paths: tuple[str, ...]) -> dict[str, bytes]:
+    if not paths:
+        return {}
+    from amber.vault.beside import MOST_BYTES
+    from amber.vault.key_files import read_small
+
+    return {path: read_small(path, MOST_BYTES) for path in paths}
+
+
 def exit_code(report: Report, *, no_cases: bool) -> int:
     """Return the exit code of a report; without cases the steps that were asked for decide."""
     if not no_cases:
         return report.exit_code
-    failed = report.refused or report.verdict == "broken" or any(step.status == "failed" for step in report.steps)
-    return EXIT_REFUSED if failed else EXIT_OK
+    if report.refused or report.verdict == "broken" or any(step.status == "failed" for step in report.steps):
+        return EXIT_REFUSED
+    asked = [step.status for step in report.steps if step.number in _WITHOUT_CASES]
+    return EXIT_UNCHECKED if "not-supported" in asked else EXIT_OK

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from amber.errors import FormatError, UsageError
-from amber.models import environment
 from amber.models.replayed import cases_step
 from amber.policy import Policy, Refusal, judge_verdict
 from amber.report import Report, Status, Step
@@ -154,6 +153,8 @@ def _audit_values(report: Report, tree: Any, rules: Policy) -> Report:
 
 def _environment(report: Report, checked: Any) -> tuple[Report, list[str]]:
     """Step 7. Imports the model's libraries, so that their versions can be compared."""
+    from amber.models import environment  # here: a check without cases does not come so far
+
     libraries = checked.manifest.libraries
     environment.written_versions(libraries)
     then = environment.recorded(checked.opened.members["env/pylock.toml"])

@@ -57,14 +57,16 @@ _HOMES = {
 __all__ = [*_HOMES]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'amber.policy' has no attribute {name!r}")
-    module = importlib.import_module(f"amber.policy.{home}")  # noqa: TID251 - by the closed table above
-    value = getattr(module, name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a name that is not listed stays an error of the type checker
+
+    def __getattr__(name: str) -> Any:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module 'amber.policy' has no attribute {name!r}")
+        module = importlib.import_module(f"amber.policy.{home}")  # noqa: TID251 - by the closed table above
+        value = getattr(module, name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from amber.policy.invalid import at, invalid
-from amber.policy.revoked import Revoked
+from amber.policy.rules import Rule
+from amber.policy.signers import Signer
 
 if TYPE_CHECKING:
     from amber.policy.policy import Policy
-    from amber.policy.rules import Rule
-    from amber.policy.signers import Signer
 
 MOST_SIGNERS = 256
 MOST_RULES = 1024
@@ -37,29 +36,16 @@ def check(policy: Policy) -> None:
 
 
 def _classes(policy: Policy) -> None:
-    """Most policies of a process name nobody and demand nothing: then no class of such parts is loaded."""
-    if policy.signers:
-        from amber.policy.signers import Signer
+    from amber.policy.encodings import check_certificate
 
-        _all_are(Signer, "signers", policy.signers, MOST_SIGNERS)
-    if policy.rules:
-        from amber.policy.rules import Rule
-
-        _all_are(Rule, "rules", policy.rules, MOST_RULES)
-    if not isinstance(policy.revoked, Revoked):
-        raise invalid("revoked", "must be a Revoked", "Policy.from_dict reads plain data")
-    if policy.timestamps:
-        from amber.policy.encodings import check_certificate
-
-        for position, root in enumerate(policy.timestamps):
-            check_certificate(root, at("timestamps.roots", position))
-
-
-def _all_are(kind: type, where: str, found: tuple[object, ...], most: int) -> None:
-    if not all(isinstance(each, kind) for each in found):
-        raise invalid(where, f"must hold objects of the class {kind.__name__}", "Policy.from_dict reads plain data")
-    if len(found) > most:
-        raise invalid(where, f"more than {most}")
+    for field, kind, most in (("signers", Signer, MOST_SIGNERS), ("rules", Rule, MOST_RULES)):
+        found = getattr(policy, field)
+        if not all(isinstance(each, kind) for each in found):
+            raise invalid(field, f"must hold objects of the class {kind.__name__}", "Policy.from_dict reads plain data")
+        if len(found) > most:
+            raise invalid(field, f"more than {most}")
+    for position, root in enumerate(policy.timestamps):
+        check_certificate(root, at("timestamps.roots", position))
 
 
 def _signers(signers: tuple[Signer, ...]) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from amber.policy import files, places
-from amber.policy.invalid import invalid
+from amber.policy import places
 from amber.policy.policy import Policy
 
 
@@ -37,10 +36,11 @@ def from_keyring() -> Policy:
     """
     folder = places.keyring_folder()
     path = None if folder is None else os.path.join(folder, places.KEYRING)
-    data = None if path is None else files.read_if_there(path)
+    data = None if path is None else _read(path, "user")
     if folder is None or path is None or data is None:
         return Policy()
-    from amber.policy import plain  # here: most machines have neither file
+    from amber.policy import files, plain
+    from amber.policy.invalid import invalid
 
     files.check_folder(folder)
     found = Policy.from_dict(plain.toml(data, path), path, folder)
@@ -62,10 +62,28 @@ def floor() -> Policy | None:
     path = places.floor_file()
     if path is None:
         return None
-    data = files.read_if_there(path, owner="root")
+    data = _read(path, "root")
     if data is None:
         return None
-    from amber.policy import plain
+    from amber.policy import files, plain
 
     files.check_folder(os.path.dirname(path), owner="root")
     return Policy.from_dict(plain.toml(data, path), path, os.path.dirname(path))
+
+
+def _read(path: str, owner: str) -> bytes | None:
+    """Return the bytes of a file that may be missing, as it is on most machines: then nothing is imported to read it.
+
+    Raises:
+        SourceError: It is there, or may be, and cannot be read.
+        UsageError: Somebody else could have written it.
+    """
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError):
+        pass  # whether it is there is not known: reading it says why
+    from amber.policy import files
+
+    return files.read_if_there(path, owner=owner)

@@ -5,8 +5,6 @@ With the checks of single values that several parts of a policy have.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from amber.errors import UsageError
 
 
@@ -38,5 +36,9 @@ def check_time(time: object, where: str) -> None:
     Raises:
         UsageError: As said.
     """
-    if time is not None and (not isinstance(time, datetime) or time.utcoffset() is None):
+    if time is None:
+        return
+    from datetime import datetime
+
+    if not isinstance(time, datetime) or time.utcoffset() is None:
         raise invalid(where, "must be a time with its time zone", "2027-01-01 or 2027-01-01T12:00:00Z")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from amber.limits import DEFAULT, Limits
-from amber.policy import consistency
 from amber.policy.invalid import at, check_one_of, check_time, invalid
 from amber.policy.revoked import NOTHING, Revoked
 from amber.report import VERDICTS, Verdict
@@ -88,7 +87,13 @@ class Policy:
             check_patterns(self.names, "names", empty=False)
         check_time(self.issued, "issued")
         check_time(self.expires, "expires")
-        consistency.check(self)
+        if not isinstance(self.revoked, Revoked):
+            raise invalid("revoked", "must be a Revoked", "Policy.from_dict reads plain data")
+        parts = (self.signers, self.rules, self.timestamps, self.floor, self.issued)
+        if any(parts) or self.preset != "default":  # else there is nothing that could contradict anything
+            from amber.policy import consistency
+
+            consistency.check(self)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Policy:
@@ -176,7 +181,7 @@ class Policy:
         return replace(self, floor=floor).bounded()
 
     def bounded(self) -> Policy:
-        """Return this policy with no more allowed than its floor allows."""
+        """Return this policy with no more allowed than its floor allows, and with nobody whom the floor took back."""
         floor = self.floor
         if floor is None:
             return self
@@ -189,4 +194,5 @@ class Policy:
         if "allow" in floor.given or floor.preset == "production":
             allow = tuple(name for name in allow if name in floor.allow)
         sharing = "exact" if floor.sharing == "exact" else self.sharing
-        return replace(self, limits=replace(self.limits, **capped), allow=allow, sharing=sharing)
+        revoked = self.revoked.with_signers_of(floor.revoked)
+        return replace(self, limits=replace(self.limits, **capped), allow=allow, sharing=sharing, revoked=revoked)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from amber.policy.invalid import at, check_time, invalid
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 HEX = re.compile(r"[0-9a-f]{64}")
 _HEX_HINT = "64 lower-case hex characters"
@@ -60,6 +63,14 @@ class Revoked:
                     check_hex(each, at(f"revoked.{field}", position))
                 elif not isinstance(each, RevokedKey):
                     raise invalid(at("revoked.keys", position), "must be a RevokedKey")
+
+    def with_signers_of(self, below: Revoked) -> Revoked:
+        """Return this with the keys and certificates that another has taken back; ids are decided by each."""
+        return replace(
+            self,
+            keys=tuple(dict.fromkeys((*self.keys, *below.keys))),
+            certificates=tuple(dict.fromkeys((*self.certificates, *below.certificates))),
+        )
 
 
 NOTHING = Revoked()

@@ -87,7 +87,10 @@ class Seen:
             yield self._read()
 
     def _read(self) -> dict[str, dict[str, str]]:
+        folder = os.path.dirname(self.path) or "."
         try:
+            if os.path.isdir(folder):  # whoever can put files there can take this one away, and with it what was seen
+                files.check_folder(folder)
             data = files.read_if_there(self.path)
         except SourceError as error:
             raise SourceError("seen-unusable", error.message, where=self.path) from error

@@ -38,12 +38,14 @@ def judge_verdict(policy: Policy, name: str, verdict: Verdict, *, used: bool = F
         used: The model is to be used (load, serve), where every preset but `open` refuses `drifted`; a report about
             a file says `drifted` and leaves it at that.
     """
-    from amber.policy.facts import Refusal
-
     report = Report(verdict)
     wanted = [each for each in demanded_verdicts(policy, name) if not report.satisfies(each)]
-    found = tuple(Refusal("verdict-too-low", f"{verdict}, where the policy wants {each}") for each in wanted)
     lenient = policy.preset == "open" and (policy.floor is None or policy.floor.preset == "open")
-    if not found and used and not lenient and verdict == "drifted":
+    drifted = used and not lenient and verdict == "drifted"
+    if not wanted and not drifted:
+        return ()
+    from amber.policy.facts import Refusal
+
+    if not wanted:
         return (Refusal("verdict-drifted", "the model does not answer as recorded"),)
-    return found
+    return tuple(Refusal("verdict-too-low", f"{verdict}, where the policy wants {each}") for each in wanted)

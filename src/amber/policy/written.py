@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from amber.limits import DEFAULT, Limits
 from amber.policy.encodings import pem
 from amber.policy.invalid import at
-from amber.policy.revoked import Revoked
-from amber.policy.rules import Demand, Line, Rule
-from amber.policy.signers import Key, Signer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from amber.policy.policy import Policy
+    from amber.policy.revoked import Revoked
+    from amber.policy.rules import Demand, Line, Rule
+    from amber.policy.signers import Key, Signer
 
 
 def policy(found: Policy) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         None
     )
     workers: Annotated[int, Meta(ge=1, le=1024, description="worker processes of each model")] = 1
-    policy: Annotated[str, Meta(description="the reader's policy, a TOML file")] | None = None
+    policy: Annotated[str, Meta(description="what you accept, as TOML, in place of the keyring")] | None = None
     models: Annotated[tuple[ModelSettings, ...], Meta(description="artifacts to serve, [[models]] with a path")] = ()
     api_keys: Annotated[str, Meta(description="file of hashed API keys (amber keys FILE --new NAME)")] | None = None
     no_auth: Annotated[bool, Meta(description="true: anybody who reaches the address may ask")] = False

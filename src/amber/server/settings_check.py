@@ -96,6 +96,8 @@ def _models(settings: Settings) -> None:
         raise _conflict("there is nothing to serve", "models", hint)
     seen: set[tuple[str, str | None]] = set()
     for model in settings.models:
+        if model.expect == "":  # it would expect nothing, where somebody meant a name
+            raise _conflict("expect is empty", model.path, "leave it out where any name is served")
         for key, text in (("name", model.name), ("version", model.version)):
             if text is not None and not _NAME.fullmatch(text):
                 raise _conflict(f"{text!r} cannot be a {key}", model.path, "letters, digits, dots, dashes, underscores")

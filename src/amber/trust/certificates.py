@@ -6,7 +6,8 @@ Called by `judge` for bundles that carry a chain (leaf first):
     key.verify(pae(bundle.payload_type, bundle.payload), bundle.signature)
 
 `at` is the time of judgement, or the verified time of `timestamps.time_of` where the policy names time stamping roots.
-The answer is about the chain only: the caller verifies the signature with the key, and asks its list of revoked keys.
+The answer is about the chain only: the caller verifies the signature with the key, and asks its list of revoked keys
+about the leaf's.
 
 Paths are built and checked by `cryptography.x509.verification`, with extension policies of our own, as its own ones
 are made for TLS and refuse code signing. The store holds the one root of the signer who is asked about: nothing of the
@@ -38,7 +39,13 @@ MOST_CERTIFICATE_BYTES = 64 * 1024  # of one certificate; those of the public we
 MOST_INTERMEDIATES = 3  # between leaf and root
 
 
-def leaf_signer(chain: Sequence[bytes], wanted: Certificate, at: datetime, revoked: Collection[str] = ()) -> PublicKey:
+def leaf_signer(
+    chain: Sequence[bytes],
+    wanted: Certificate,
+    at: datetime,
+    revoked: Collection[str] = (),
+    revoked_keys: Collection[str] = (),
+) -> PublicKey:
     """Return the key of the chain's leaf, if the leaf is the signer that the policy describes.
 
     Args:
@@ -46,6 +53,8 @@ def leaf_signer(chain: Sequence[bytes], wanted: Certificate, at: datetime, revok
         wanted: A root, and the exact name that a leaf below it must have.
         at: When every certificate of the path, the root too, must be valid.
         revoked: SHA-256 of the DER of certificates, in hex, that no path may use.
+        revoked_keys: SHA-256 of the DER of keys, in hex, that no issuer of a path may have: one key may have many
+            certificates, and all of them issue. The leaf's own is the caller's to look up.
 
     Raises:
         NotTrusted: `unknown`, `expired`, `revoked`, or `unsupported` (the key is on no curve that Amber takes).
@@ -56,7 +65,9 @@ def leaf_signer(chain: Sequence[bytes], wanted: Certificate, at: datetime, revok
     try:
         leaf, *others = _read(chain)
         _check_name(leaf, wanted)
-        _check_revoked(_path(leaf, others, root, at), revoked)
+        path = _path(leaf, others, root, at)
+        _check_revoked(path, revoked)
+        _check_issuers(path[1:], revoked_keys)
         return _key(leaf)
     except (NotTrusted, AmberError):
         raise
@@ -202,11 +213,20 @@ def _check_revoked(path: list[x509.Certificate], revoked: Collection[str]) -> No
             raise NotTrusted("revoked", f"{which} is on the policy's list of revoked certificates")
 
 
-def _key(leaf: x509.Certificate) -> PublicKey:
+def _check_issuers(issuers: list[x509.Certificate], revoked_keys: Collection[str]) -> None:
+    if revoked_keys and any(revocation.fingerprint(_spki(each)) in revoked_keys for each in issuers):
+        raise NotTrusted("revoked", "the policy has revoked the key of an issuer")
+
+
+def _spki(certificate: x509.Certificate) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _key(leaf: x509.Certificate) -> PublicKey:
     try:
-        return keys.public(leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+        return keys.public(_spki(leaf))
     except AmberError as error:
         raise NotTrusted("unsupported", f"the key of the leaf: {error.message}") from error
 

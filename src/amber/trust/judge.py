@@ -206,7 +206,11 @@ class _Known:
 
         try:
             public = certificates.leaf_signer(
-                read.certificates, wanted, time or self._at, revoked=self._policy.revoked.certificates
+                read.certificates,
+                wanted,
+                time or self._at,
+                revoked=self._policy.revoked.certificates,
+                revoked_keys=self._revoked_keys(time),
             )
         except NotTrusted as reason:
             return _Answer(reason.status, signer.label if reason.status != "unknown" else "", detail=reason.detail)
@@ -256,21 +260,21 @@ class _Known:
         moment = time or self._at
         matched = _Answer("counted", signer.label, identity, public.fingerprint if public else "", time)
         ends = [end for end in (until, signer.until) if end is not None and moment >= end]
-        if public is not None and self._is_revoked(public, time):
+        if public is not None and public.fingerprint in self._revoked_keys(time):
             return replace(matched, status="revoked", detail="the policy has revoked the key")
         if ends:
             return replace(matched, status="expired", detail=f"counts until {min(ends).isoformat()}")
         return matched
 
-    def _is_revoked(self, public: keys.PublicKey, time: datetime | None) -> bool:
-        """Whether a key was taken back: from `since` on for what has a verified time, else for good.
+    def _revoked_keys(self, time: datetime | None) -> frozenset[str]:
+        """Return the keys that are taken back for a signature: from `since` on by its verified time, else for good.
 
-        Whoever has a lost key signs today and the time of judgement is the caller's: neither makes it older.
+        Whoever has a lost key signs today, and the time of judgement is the caller's: neither makes a signature older.
         """
-        return any(
-            revoked.fingerprint == public.fingerprint
-            and (revoked.since is None or time is None or time >= revoked.since)
+        return frozenset(
+            revoked.fingerprint
             for revoked in self._policy.revoked.keys
+            if revoked.since is None or time is None or time >= revoked.since
         )
 
 

@@ -6,9 +6,7 @@ is, so no process started later inherits it.
 
 from __future__ import annotations
 
-import getpass
 import os
-import secrets
 import sys
 
 from amber.errors import SourceError, UsageError
@@ -52,6 +50,8 @@ def ask(what: str, *, twice: bool = False) -> bytes | None:
     """
     if sys.stdin is None or not sys.stdin.isatty():
         return None
+    import getpass  # here: every process that starts another one imports this module
+
     try:
         first = getpass.getpass(f"Passphrase of {what}: ")
         if twice and getpass.getpass("The same again: ") != first:
@@ -63,6 +63,8 @@ def ask(what: str, *, twice: bool = False) -> bytes | None:
 
 def generate() -> str:
     """Return a new passphrase of 128 random bits, to be shown once: 26 letters and digits in groups."""
+    import secrets
+
     text = _base32(secrets.token_bytes(16))
     return "-".join(text[start : start + 5] for start in range(0, len(text), 5))
 

@@ -27,7 +27,7 @@ def describe(info: Info) -> Iterator[str]:
         ("size", f"{amount(info.size)} in {len(info.members)} members ({info.form})"),
         ("", ", ".join(f"{part} {amount(size)}" for part, size in _parts(info.members).items())),
         ("digests", info.digests),
-        ("signatures", info.signature_status),
+        ("signatures", _signed(info)),
         ("created", manifest.created or ""),
         ("parent", manifest.lineage.parent if manifest.lineage else ""),
         ("licence", manifest.licence or ""),
@@ -45,6 +45,13 @@ def describe(info: Info) -> Iterator[str]:
     yield from _table("types", ((name, f"x {count}") for name, count in info.types.items()))
     yield from _table("functions", ((name,) for name in info.functions))
     yield from _table("hyperparameters", (_fact(name, value) for name, value in manifest.hyperparameters.items()))
+
+
+def _signed(info: Info) -> str:
+    count = len(info.signatures)
+    return (
+        f"{count} {'member' if count == 1 else 'members'}, not checked here (amber verify)" if count else "not-present"
+    )
 
 
 def _program(program: ProgramInfo) -> tuple[str, ...]:

@@ -206,17 +206,19 @@ def _step(found: tuple[Found, ...]) -> Step:
     if counted:
         return Step(2, "passed", detail="; ".join(f"{each.kind} by {each.signer}" for each in counted))
     said = "1 bundle" if len(found) == 1 else f"{len(found)} bundles"
-    return Step(2, "not-asked", "signer-unknown", f"{said}, none by a signer that the policy names")
+    return Step(2, "not-asked", "signer-unknown", f"{said}, none counts: see the signatures below")
 
 
 def _signature(found: Found, root: str) -> Signature:
+    # of a key that nobody knows there is only the bundle's own word, in another spelling than a fingerprint
+    hinted = found.method == "key" and found.status == "unknown" and found.identity
     return Signature(
         member=found.member,
         kind=found.kind,
         method=found.method,
         status=found.status,
         signer=found.signer,
-        identity=shown(found.identity),
+        identity=shown(f"hint {found.identity}" if hinted else found.identity),
         time="" if found.time is None else found.time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         root="" if found.root == root else found.root,
         detail=found.detail,

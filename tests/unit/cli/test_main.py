@@ -158,7 +158,8 @@ def test_the_exit_code_of_a_report_is_its_verdict(verdict: Any, code: int) -> No
 def test_without_cases_the_steps_decide() -> None:
     passed = (Step(1, "passed"), Step(2, "not-present"), Step(9, "not-asked"))
     assert exit_code(Report("unchecked", "cases-not-asked", steps=passed), no_cases=True) == 0
-    assert exit_code(Report("unchecked", steps=(Step(6, "not-supported"),)), no_cases=True) == 0
+    assert exit_code(Report("unchecked", steps=(Step(6, "not-supported"),)), no_cases=True) == 3
+    assert exit_code(Report("unchecked", steps=(*passed, Step(10, "not-supported"))), no_cases=True) == 0
     assert exit_code(Report("unchecked", steps=(Step(4, "failed"),)), no_cases=True) == 2
     assert exit_code(Report("unchecked", steps=passed, refused=("x",)), no_cases=True) == 2
     assert exit_code(Report("broken"), no_cases=True) == 2

@@ -11,7 +11,7 @@ import pytest
 
 from amber.errors import SourceError, UsageError
 from amber.limits import DEFAULT
-from amber.policy import Policy, decide, files, in_force, places
+from amber.policy import Policy, Revoked, RevokedKey, decide, files, in_force, places
 from tests.unit.policy.material import NOW, facts, pem
 
 KEYRING = f'[signers.alice]\nkeys = ["""\n{pem(1)}"""]\n[[rule]]\nnames = ["churn"]\nrequire = [{{from = ["alice"]}}]\n'
@@ -179,3 +179,14 @@ def test_a_user_without_a_home_has_no_keyring(monkeypatch: pytest.MonkeyPatch, h
     assert places.keyring_folder() is None
     assert in_force() == Policy()
     places._home_of.cache_clear()
+
+
+def test_a_key_that_the_machine_took_back_is_nobodys_any_more(machine: Path) -> None:
+    """A floor without signers of its own says who must not count for those above it."""
+    fingerprint, other = "ab" * 32, "cd" * 32
+    (machine / "floor.toml").write_text(f'[revoked]\nkeys = ["{fingerprint}"]\ncertificates = ["{other}"]\n')
+    given = Policy(revoked=Revoked(keys=(RevokedKey(other),)))
+    found = in_force(given)
+    assert [each.fingerprint for each in found.revoked.keys] == [other, fingerprint]
+    assert found.revoked.certificates == (other,)
+    assert in_force(found) == found

@@ -197,3 +197,14 @@ def test_it_is_a_dict_of_highest_versions(todo: list[tuple[str, str, tuple[int, 
                 assert code(seen.raise_to(name, text, identity)) == expected
                 if not expected:
                     model[name] = (version, identity)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no mode of this form there")
+def test_a_memory_that_others_can_take_away_is_not_asked_either(seen: Seen) -> None:
+    """Whoever may write the folder removes the file, and an old version would be the first one ever seen."""
+    assert seen.raise_to("churn", "1.9.0", ID) is None
+    os.unlink(seen.path)
+    Path(seen.path).parent.chmod(0o777)
+    with pytest.raises(UsageError) as caught:
+        seen.check("churn", "1.0.0", OTHER_ID)
+    assert caught.value.code == "policy-permissions"

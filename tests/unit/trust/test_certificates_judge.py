@@ -191,3 +191,17 @@ def test_a_keyless_bundle_whose_payload_two_readers_understand_differently_does_
     made["dsseEnvelope"]["payload"] = payload.replace("+", "-").replace("/", "_")
     assert made["dsseEnvelope"]["payload"] != payload
     assert judged(json.dumps(made).encode(), person).status == "unknown"
+
+
+@pytest.mark.parametrize("place", ["intermediate", "root"])
+def test_a_revoked_key_of_an_issuer_ends_every_certificate_it_has(place: str) -> None:
+    """One key may have two certificates: with one of them revoked, who stole it would issue under the other."""
+    middle = issue_ca("middle", issuer=ROOT, start=CLOCK - DAY, end=LATER)
+    again = issue_ca("middle", issuer=ROOT, key=middle.key, start=CLOCK - DAY, end=LATER)
+    chain = (leaf(issuer=middle), again)
+    lost = Revoked(certificates=(fingerprint(middle.der),))
+    assert judged(sign(*chain), revoked=lost).status == "counted"
+    key = keys.PrivateKey(middle.key if place == "intermediate" else ROOT.key).public
+    found = judged(sign(*chain), revoked=Revoked(keys=(RevokedKey(key.fingerprint),)))
+    assert (found.status, found.signer) == ("revoked", "ci")
+    assert "issuer" in found.detail
