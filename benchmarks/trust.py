@@ -31,7 +31,7 @@ from benchmarks.targets import Line
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
 GIB = 1024**3
 MOST = 1.2  # of the libraries alone
-# What is verified is used afterwards, so it is also read into memory of its own: the row "bytes kept" says what that is.
+# What is verified is also read into memory of its own, to be used: the row "bytes kept" says what that alone costs.
 PEERS = dict.fromkeys((trust_worker.VERIFY, trust_worker.CHECK, trust_worker.BESIDE), trust_worker.LIBRARIES)
 SHAPES = {"one tensor": 1, "eight tensors": 8}
 BY_KEY = "amber verify --no-cases, key"
