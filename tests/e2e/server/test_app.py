@@ -298,7 +298,7 @@ def test_what_is_refused_is_known_by_its_own_name(folder: Path, tmp_path: Path) 
             answer = connection.getresponse()
             told = json.loads(answer.read())
     assert (answer.status, told["code"]) == (503, "policy-refused")
-    assert "nobody" in told["error"]
+    assert "signature-missing" in told["error"]
 
 
 class Load:
