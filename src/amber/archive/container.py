@@ -39,6 +39,8 @@ _LOCATOR = struct.Struct("<4sLQL")
 _EXTRA = struct.Struct("<2H")
 _ALIGNMENT = struct.Struct("<3H")
 
+_WRITER = "`amber.save(model, path)` writes an artifact; nothing else is read"
+
 # Returns `size` bytes from `offset`; called only with ranges inside the container.
 Fetch = Callable[[int, int], "bytes | memoryview"]
 
@@ -183,7 +185,7 @@ def read_container(fetch: Fetch, size: int, limits: Limits) -> list[Member]:
     if size > limits.file_bytes:
         raise LimitError("limit-file-bytes", f"{size} bytes, {limits.file_bytes} accepted")
     if size < _LOCAL.size + _END.size:
-        _refuse(f"{size} bytes cannot be an artifact")
+        raise FormatError("container-not-canonical", f"{size} bytes cannot be an artifact", hint=_WRITER)
     _check_begin(bytes(fetch(0, 4)))
     count, directory_bytes, directory_offset = _locate(fetch, size)
     if count > limits.members:
@@ -207,9 +209,9 @@ def read_container(fetch: Fetch, size: int, limits: Limits) -> list[Member]:
 def _check_begin(begin: bytes) -> None:
     if begin == b"PK\3\4":
         return
-    hint = "only files written by amber.save are read"
+    hint = _WRITER
     if begin[:1] == b"\x80" or begin[:2] == b"\x1f\x8b":
-        hint = "this looks like a pickle or a compressed file; " + hint
+        hint = "this looks like a pickle or a compressed file; load it as ever, and " + hint
     raise FormatError("container-not-canonical", "this is not an Amber artifact", hint=hint)
 
 

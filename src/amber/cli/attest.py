@@ -11,7 +11,7 @@ import click
 from amber.cli import render
 from amber.cli.commands import Command
 from amber.cli.options import as_json, policy_of, policy_options, said
-from amber.cli.signing import signing_of, signing_options
+from amber.cli.signing import OUTPUT_HELP, signing_of, signing_options
 from amber.report import EXIT_DRIFTED, EXIT_OK, EXIT_REFUSED
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _BUILD = "https://ci.example.org/builder --build-type https://ci.example.org/tra
 @click.option("--type", "kind", type=click.Choice(_KINDS), required=True, help="What is stated.")
 @signing_options
 @click.option("--detached", is_flag=True, help="Write the bundle beside the file, and leave the file alone.")
-@click.option("--output", "target", metavar="FILE", help="Write here; by default FILE is replaced in one step.")
+@click.option("--output", "target", metavar="FILE", help=OUTPUT_HELP)
 @click.option("--at", metavar="TIME", help="test-result: a time to state. vsa: the time of judgement; default: now.")
 @click.option("--format", type=click.Choice(["cyclonedx", "spdx"]), help="sbom: CycloneDX 1.7 (default) or SPDX 3.0.1.")
 @click.option("--builder-id", metavar="URI", default="", help="provenance: who built it.")
@@ -88,6 +88,8 @@ def command(
     FAILED. sbom signs what amber sbom writes. provenance says what its options say, claims no level, and reads no
     variable of a build service. An attestation decides nothing, unless a reader's policy demands it of a signer.
 
+    --policy decides for vsa only; for the others its limits and allowed names hold, and what it revokes.
+
     FAILED is written with --detached only: whoever refuses a file does not write it. Exit code: 0 done or PASSED,
     1 WARNED, 2 FAILED or refused. The passphrase of the key comes from --passphrase-fd, --passphrase-file,
     AMBER_PASSPHRASE or the terminal.
@@ -96,10 +98,14 @@ def command(
         raise click.UsageError("--detached writes a bundle beside the file: no --output")
     who = {name: others.pop(name) for name in _SIGNER}
     words = {**others, "at": _time(at), "format": format or "", "parameters": _parameters(parameters)}
+    from amber.models.attest import attest, check_words
+    from amber.vault import replacing
+
+    check_words(kind, {**words, "bundles": bundles}, _option)
+    if target is not None:
+        replacing.check_artifact(file, target)
     signing, chain = signing_of(**who)
     policy = policy_of(policy_file, allow)
-    from amber.models.attest import attest
-
     done = attest(
         file,
         kind,  # type: ignore[arg-type]  # click has checked it
@@ -116,6 +122,13 @@ def command(
 
 
 _SIGNER = ("key", "passphrase_fd", "passphrase_file", "signer", "public_key", "certificate", "chain")
+
+
+def _option(name: str) -> str:
+    """Return an option as it is typed, by the name of its argument."""
+    return "--" + {"materials": "material", "parameters": "parameter", "bundles": "bundle"}.get(name, name).replace(
+        "_", "-"
+    )
 
 
 def _time(text: str | None) -> datetime | None:
@@ -144,6 +157,7 @@ def _bundles(paths: tuple[str, ...]) -> dict[str, bytes]:
 def _text(done: Attested) -> str:
     lines = [done.id]
     lines += [f"{done.kind:<12} {done.result}".rstrip()]
+    lines += [f"because      {reason}" for reason in done.reasons]
     lines += [f"written      {name}" for name in done.written]
     lines += [f"there        {name} says the same: nothing was written for it" for name in done.there]
     return "\n".join(lines)

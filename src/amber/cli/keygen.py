@@ -35,7 +35,9 @@ if TYPE_CHECKING:
         ),
     ),
 )
-@click.option("--out", required=True, metavar="FILE", help="The private key to write; FILE.pub is the public one.")
+@click.option(
+    "--out", required=True, metavar="FILE", help="The private key to write (not *.pub); FILE.pub is the public one."
+)
 @click.option(
     "--curve", type=click.Choice(("P-256", "P-384", "P-521")), default="P-256", show_default=True, help="Kind of key."
 )
@@ -69,8 +71,9 @@ def command(
     machine: whoever has it can sign as everybody below it.
     """
     _check(certificate, name, san, ca, ca_key)
-    from amber.vault.keygen import Wish, keygen
+    from amber.vault.keygen import Wish, check_name, keygen
 
+    check_name(out)  # before a passphrase is asked for
     wish = Wish(san, name, ca, ca_key) if certificate else None
     made = keygen(out, _passphrase(out, passphrase_fd, passphrase_file, generate_passphrase), curve=curve, wish=wish)
     render.out(json.dumps(asdict(made), indent=2) if as_json else _text(made))

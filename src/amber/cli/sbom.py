@@ -27,7 +27,7 @@ from amber.cli.commands import Command
     show_default=True,
     help="CycloneDX 1.7, or SPDX 3.0.1 as JSON-LD.",
 )
-@click.option("--out", metavar="FILE", help="Write it there instead of to standard output.")
+@click.option("--out", metavar="FILE", help="Write it there instead of to standard output; only JSON is replaced.")
 def command(file: str, form: str, out: str | None) -> int:
     """Write a bill of materials (ML-BOM): model card, members with digests, packages, licence.
 
@@ -37,8 +37,11 @@ def command(file: str, form: str, out: str | None) -> int:
     pipeline_tag, datasets, users, use_cases, technical_limitations (or limitations), performance_tradeoffs,
     ethical_considerations.
     """
+    from amber.vault import replacing
     from amber.vault.sbom.make import as_text, sbom
 
+    if out is not None:
+        replacing.check_document(out)
     text = as_text(sbom(file, format=form))  # type: ignore[arg-type]  # click has checked it
     if out is None:
         render.out(text.removesuffix("\n"))

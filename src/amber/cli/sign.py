@@ -10,7 +10,7 @@ import click
 from amber.cli import render
 from amber.cli.commands import Command
 from amber.cli.options import as_json
-from amber.cli.signing import signing_of, signing_options
+from amber.cli.signing import OUTPUT_HELP, signing_of, signing_options
 
 if TYPE_CHECKING:
     from amber.vault.sign import Signed
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--detached", is_flag=True, help="Write the bundle beside the file, and leave the file alone.")
 @click.option("--add", metavar="BUNDLE", multiple=True, help="Put in a bundle, with the next free number. Repeat it.")
 @click.option("--strip", is_flag=True, help="Write the file without its signatures.")
-@click.option("--output", "target", metavar="FILE", help="Write here; by default FILE is replaced in one step.")
+@click.option("--output", "target", metavar="FILE", help=OUTPUT_HELP)
 @click.option(
     "--allow", metavar="NAME", multiple=True, help="Exact name of a class or function of yours that is in the model."
 )
@@ -61,8 +61,11 @@ def command(
         raise click.UsageError("give one of --key, --signer, --add and --strip")
     if detached and (strip or target is not None):
         raise click.UsageError("--detached writes a bundle beside the file: no --strip, no --output")
+    from amber.vault import replacing
     from amber.vault import sign as verbs
 
+    if target is not None:
+        replacing.check_artifact(file, target)  # before a passphrase is asked for
     if strip:
         done = verbs.strip(file, target=target)
     elif add:

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from amber.cli import render
+
 if TYPE_CHECKING:
     from amber.trust.keys import PrivateKey, Signing
+
+OUTPUT_HELP = "Write here; by default FILE is replaced in one step. Nothing but the same artifact is ever replaced."
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,8 +77,20 @@ def signing_of(
     else:
         os.environ.pop(passphrase.VARIABLE, None)
         signing = external.Command(str(signer), key_files.public_key(str(public_key)))
+    if key is not None and certificate is None:
+        _note_certificate(key)
     paths = () if certificate is None else (certificate, *chain)
     return signing, key_files.certificate_chain(paths) if paths else ()
+
+
+def _note_certificate(key: str) -> None:
+    """Say that a certificate stands beside the key and is not used: readers who name its root will not know who signed.
+
+    A key that is named itself in a policy needs none, so this is a note only.
+    """
+    beside = f"{key.removesuffix('.pem')}.crt"
+    if os.path.isfile(beside):
+        render.note(render.for_terminal(f"{beside} is not used: --certificate {beside} signs with it"))
 
 
 def private_key(path: str, passphrase_fd: int | None, passphrase_file: str | None) -> PrivateKey:

@@ -10,6 +10,7 @@ import click
 from amber.cli import render
 from amber.cli.commands import Command
 from amber.cli.options import as_json, expect_option, policy_of, policy_options, time_of
+from amber.errors import FormatError
 from amber.report import EXIT_OK, EXIT_REFUSED, EXIT_UNCHECKED
 
 if TYPE_CHECKING:
@@ -82,12 +83,22 @@ def command(
 
 
 def _read(paths: tuple[str, ...]) -> dict[str, bytes]:
+    """Return detached bundles; one that cannot be taken apart is a wrong argument and says nothing of the artifact."""
     if not paths:
         return {}
     from amber.vault.beside import MOST_BYTES
     from amber.vault.key_files import read_small
 
-    return {path: read_small(path, MOST_BYTES) for path in paths}
+    found = {path: read_small(path, MOST_BYTES) for path in paths}
+    from amber.trust.bundle import decode
+
+    for path, data in found.items():
+        try:
+            decode(data, path)
+        except FormatError as error:  # of the option, not of the artifact
+            hint = "--bundle is for a detached signature or attestation (FILE.NNNN-KIND.sigstore.json)"
+            raise FormatError(error.code, f"this is no bundle: {error.message}", where=path, hint=hint) from error
+    return found
 
 
 def exit_code(report: Report, *, no_cases: bool) -> int:

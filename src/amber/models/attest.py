@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +12,7 @@ from amber.models.claims import gate_claim, replay_claim
 from amber.policy import Policy
 from amber.vault import attest as vault
 from amber.vault.key_files import private_key
-from amber.vault.sign import Path
+from amber.vault.sign import Path, ends
 
 if TYPE_CHECKING:
     from amber.trust.keys import Signing
@@ -39,6 +39,7 @@ class Attested:
         path: The artifact.
         written: Members that were added, or paths of detached bundles.
         there: Those that held the same before, and were not written again.
+        reasons: `vsa` of FAILED: why, a sentence with its code each.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Attested:
     path: str
     written: tuple[str, ...]
     there: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -57,6 +59,7 @@ class Attested:
             "path": self.path,
             "written": list(self.written),
             "there": list(self.there),
+            "reasons": list(self.reasons),
         }
 
 
@@ -132,7 +135,8 @@ def attest(
         "bundles": bundles,
     }
     given = {name: value for name, value in words.items() if value}
-    _check(kind, given)
+    check_words(kind, given)
+    ends(path, target)
     if (key is None) == (signing is None):
         raise UsageError("signer-invalid", "give a key or a signer, and not both", where="key")
     who = private_key(key, passphrase) if key is not None else signing  # before a model runs for it
@@ -140,21 +144,34 @@ def attest(
     claim = _claim(path, kind, policy, given)
     allow = policy.allow if policy is not None else ()
     done = vault.attest(path, claim, who, chain=chain, target=target, detached=detached, allow=allow)
-    return Attested(kind, claim.result, done.id, done.path, done.written, done.there)
+    return Attested(kind, claim.result, done.id, done.path, done.written, done.there, claim.reasons)
 
 
-def _check(kind: str, given: Mapping[str, Any]) -> None:
+def check_words(kind: str, words: Mapping[str, Any], spelled: Callable[[str], str] = str) -> None:
+    """Check, before any work, that a kind has the words it needs and none of another kind.
+
+    Args:
+        kind: What is to be attested.
+        words: By the names of their arguments; what is empty is not given.
+        spelled: How the caller calls an argument.
+
+    Raises:
+        UsageError: `attest-invalid`; it names every word that is missing.
+    """
     if kind not in WORDS:
         raise UsageError(
             "attest-invalid", f"{kind!r} is not a kind of attestation", where="kind", hint=f"one of {', '.join(WORDS)}"
         )
+    given = [name for name, value in words.items() if value]
     for name in given:
         if name not in WORDS[kind]:
             owner = " or ".join(other for other, names in WORDS.items() if name in names)
-            raise UsageError("attest-invalid", f"belongs to {owner}, not to {kind}", where=name)
-    for name in _NEEDED.get(kind, ()):
-        if name not in given:
-            raise UsageError("attest-invalid", f"is needed for {kind}, and is nothing Amber could know", where=name)
+            raise UsageError("attest-invalid", f"belongs to {owner}, not to {kind}", where=spelled(name))
+    absent = [spelled(name) for name in _NEEDED.get(kind, ()) if name not in given]
+    if absent:
+        needed = "are needed" if len(absent) > 1 else "is needed"
+        message = f"{needed} for {kind}, and nothing Amber could know"
+        raise UsageError("attest-invalid", message, where=" and ".join(absent))
 
 
 def _claim(path: Path, kind: str, policy: Policy | None, given: dict[str, Any]) -> vault.Claim:

@@ -130,7 +130,15 @@ def gate_claim(
         policy=predicates.descriptor(uri=policy_uri, digest={"sha256": report.policy}),
         inputs=_counted(source, in_force(policy), report, Asked(purpose="move", bundles=beside, at=moment)),
     )
-    return Claim("vsa", report.id, report.name, predicates.VSA, predicate, word, beside=word == "FAILED")
+    reasons = _reasons(report) if word == "FAILED" else ()
+    return Claim("vsa", report.id, report.name, predicates.VSA, predicate, word, bool(reasons), reasons)
+
+
+def _reasons(report: Report) -> tuple[str, ...]:
+    """Return why `amber verify` would not end with 0."""
+    if report.refused:
+        return report.refused
+    return (" ".join(part for part in (f"the verdict is {report.verdict}", f"({report.reason})") if part != "()"),)
 
 
 def in_utc(time: datetime) -> str:

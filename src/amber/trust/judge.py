@@ -8,6 +8,7 @@ is, and is raised. That nobody the reader knows has signed it refuses nothing: i
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -42,7 +43,8 @@ class Found:
         status: `counted`; else why not: `unknown` (no signer of the policy), `expired`, `revoked`, `unsupported`.
         signer: Label of the policy; empty where none stands behind it.
         identity: What was matched: fingerprint of the key, name in the certificate, identity of the token. Where
-            nothing was, the bundle's own hint, which is its author's word (escaped, cut at 200 characters).
+            nothing was, the bundle's own hint, which is its author's word (escaped, cut at 200 characters), or the
+            SHA-256 of the leaf's DER.
         key: Fingerprint of the key the signature was verified with; empty where none was, and for keyless ones.
         root: Subject of the statement: the id, or for a foreign `oms` one the root of its order.
         time: When the signature is known to have existed; None where nobody vouches for it.
@@ -167,7 +169,7 @@ class _Known:
             answers = self._by_certificate(read, member)
         else:
             answers = self._keyless(read)
-        return _nearest(answers, read.hint)
+        return _nearest(answers, read.hint or _leaf(read))
 
     def _keys(self) -> list[tuple[Signer, Key, keys.PublicKey]]:
         if self._read is None:
@@ -287,6 +289,13 @@ def _nearest(answers: Iterator[_Answer], hint: str) -> _Answer:
         if _NEARNESS.index(answer.status) >= _NEARNESS.index(best.status):
             best = answer
     return best
+
+
+def _leaf(read: Bundle) -> str:
+    """Return what names the leaf of a stranger: a digest of its bytes, for nobody has vouched for what it says."""
+    if read.method != "certificate":
+        return ""
+    return f"leaf sha256 {hashlib.sha256(read.certificates[0]).hexdigest()}"
 
 
 def _wrong_signature(member: str) -> FormatError:

@@ -7,6 +7,7 @@ who signed is for the readers' policies to say.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from amber.trust.keys import PublicKey
 
 _BEGIN = b"-----BEGIN"
+_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+_HINT = "`amber keygen --certificate` writes one, FILE.crt"
 
 
 def read(data: bytes, where: str) -> tuple[bytes, ...]:
@@ -37,7 +40,17 @@ def read(data: bytes, where: str) -> tuple[bytes, ...]:
         found = x509.load_pem_x509_certificates(data) if _BEGIN in data else [x509.load_der_x509_certificate(data)]
         return tuple(each.public_bytes(Encoding.DER) for each in found)
     except (ValueError, TypeError, x509.InvalidVersion) as error:
-        raise _invalid(f"no certificate in PEM or DER: {error}", where) from error
+        # not what the library says: it speaks of its own documentation
+        raise _invalid(f"holds {_kind(data)}, and no certificate in PEM or DER", where, _HINT) from error
+
+
+def _kind(data: bytes) -> str:
+    """Return what a file holds, by its first line of PEM; nothing of its content, which may be secret."""
+    found = _LABEL.search(data)
+    if found is None:
+        return "something else" if data else "nothing"
+    label = found[1].decode("ascii").lower()
+    return "a damaged certificate" if label == "certificate" else f"a {label}"
 
 
 def check(chain: Sequence[bytes], public: PublicKey, at: datetime) -> None:

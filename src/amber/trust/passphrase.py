@@ -7,12 +7,15 @@ is, so no process started later inherits it.
 from __future__ import annotations
 
 import os
+import stat
 import sys
+import warnings
 
-from amber.errors import SourceError, UsageError
+from amber.errors import AmberWarning, SourceError, UsageError
 
 VARIABLE = "AMBER_PASSPHRASE"
 LEAST_CHARACTERS = 16  # the library's key derivation is cheap to guess against: 2048 rounds
+_HINT = "the passphrase is one line of text, and nothing else stands there"
 _MOST_BYTES = 1023  # what the library takes to encrypt with
 
 
@@ -24,6 +27,8 @@ def read(*, descriptor: int | None = None, file: str | os.PathLike[str] | None =
     Raises:
         SourceError: `passphrase-unreadable`: the descriptor or file cannot be read.
         UsageError: `passphrase-invalid`: it is empty, of more than one line, or longer than 1023 bytes.
+    Warns:
+        AmberWarning: Others may read the file.
     """
     text = os.environ.pop(VARIABLE, None)
     if descriptor is not None:
@@ -96,17 +101,28 @@ def _from_descriptor(descriptor: int) -> bytes:
 def _from_file(path: str | os.PathLike[str]) -> bytes:
     try:
         with open(path, "rb") as source:
-            return _checked(source.read(_MOST_BYTES + 1), str(path))
+            data = source.read(_MOST_BYTES + 1)
+            mode = os.fstat(source.fileno()).st_mode
+    except FileNotFoundError as error:
+        raise SourceError("passphrase-unreadable", "there is no such file", where=str(path)) from error
     except (OSError, ValueError) as error:
-        raise SourceError("passphrase-unreadable", f"cannot be read: {error}", where=str(path)) from error
+        said = getattr(error, "strerror", None) or str(error)
+        raise SourceError("passphrase-unreadable", f"cannot be read: {said}", where=str(path)) from error
+    found = _checked(data, str(path))
+    if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        message = f"{path}: others than its owner may read this passphrase (mode {stat.S_IMODE(mode):04o}); chmod 600"
+        warnings.warn(message, AmberWarning, stacklevel=3)
+    return found
 
 
 def _checked(data: bytes, where: str) -> bytes:
     if len(data) > _MOST_BYTES:
-        raise UsageError("passphrase-invalid", f"longer than {_MOST_BYTES} bytes", where=where)
+        message = f"longer than {_MOST_BYTES} bytes, so it is no passphrase"
+        raise UsageError("passphrase-invalid", message, where=where, hint=_HINT)
     line = data.removesuffix(b"\n").removesuffix(b"\r")
     if not line or b"\n" in line or b"\0" in line:
-        raise UsageError("passphrase-invalid", "not one line of text", where=where)
+        message = "not one line of text" if line else "is empty"
+        raise UsageError("passphrase-invalid", message, where=where, hint=_HINT)
     return line
 
 

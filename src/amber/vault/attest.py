@@ -41,6 +41,7 @@ class Claim:
         predicate: Plain data without floats.
         result: The one word of it, for people; empty where there is none.
         beside: It says that the artifact is broken or refused: a bundle of it is never put into the file.
+        reasons: Why it is refused, for people; they are not signed.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Claim:
     predicate: Mapping[str, Any]
     result: str = ""
     beside: bool = False
+    reasons: tuple[str, ...] = ()
 
     @property
     def payload(self) -> bytes:
@@ -122,7 +124,7 @@ def attest(
     if claim.beside and not detached:
         raise SaveError(
             "attest-detached-only",
-            f"the result is {claim.result}; nothing was signed or written",
+            "; ".join([f"the result is {claim.result}, and nothing was signed or written", *claim.reasons]),
             where=claim.name,
             hint="with --detached the statement is written beside the artifact",
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from amber.archive.container import file_fetch
 from amber.archive.source import check_path, open_file
 from amber.errors import AmberWarning, LimitError, UsageError
+from amber.policy import encodings
 
 if TYPE_CHECKING:
     from amber.trust.keys import PrivateKey, PublicKey
@@ -39,6 +40,8 @@ def private_key(key: str | os.PathLike[str] | bytes, passphrase: str | bytes | N
     from amber.trust import keys
 
     secret = passphrase.encode("utf-8") if isinstance(passphrase, str) else passphrase
+    if secret is not None:
+        secret = secret.removesuffix(b"\n").removesuffix(b"\r")  # the line end of a file, as the commands take it off
     if isinstance(key, bytes):
         return keys.private(key, secret)
     path = check_path(key)
@@ -50,12 +53,26 @@ def read_private(path: str) -> bytes:
 
     Raises:
         SourceError: It cannot be read. LimitError: It is too long to be a key.
+        UsageError: `key-malformed`: it is a public key or a certificate.
     """
     data, mode = _read(path, _KEY_BYTES)
+    _check_secret(data, path)
     if mode & _OTHERS and os.name == "posix":
         message = f"{path}: others than its owner may read this private key (mode {stat.S_IMODE(mode):04o}); chmod 600"
         warnings.warn(message, AmberWarning, stacklevel=2)
     return data
+
+
+def _check_secret(data: bytes, path: str) -> None:
+    """Refuse what is plainly no private key, before anything is said about who may read it."""
+    der = any(data.startswith(head) for head, _ in encodings.CURVES.values())
+    found = "public key" if der or b"-----BEGIN PUBLIC KEY-----" in data else ""
+    found = "certificate" if b"-----BEGIN CERTIFICATE-----" in data and b"PRIVATE KEY-----" not in data else found
+    if found:
+        stem = path.rpartition(".")[0]
+        beside = next((name for name in (stem, f"{stem}.pem") if stem and os.path.isfile(name)), "")
+        hint = f"the private one is the other file of the pair{f', perhaps {beside}' if beside else ''}"
+        raise UsageError("key-malformed", f"this is a {found}; the private key is wanted", where=path, hint=hint)
 
 
 def public_key(path: str) -> PublicKey:

@@ -18,6 +18,7 @@ from amber.vault.key_files import write_new
 
 _PRIVATE, _PUBLIC = 0o600, 0o644
 _PEM = ".pem"
+_OF_PUBLIC = (".pub", ".crt", ".ca.pem")
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,13 @@ def keygen(out: str, passphrase: bytes, *, curve: str = "P-256", wish: Wish | No
         wish: A certificate for it, of a new CA or of one that is there (its key has the same passphrase).
 
     Raises:
-        UsageError: `key-exists`; `passphrase-weak`; `key-unsupported`; `certificate-invalid`; `library-missing`.
+        UsageError: `key-exists`; `key-name`; `passphrase-weak`; `key-unsupported`; `certificate-invalid`; `library-missing`.
         SourceError: A file cannot be read or written; none is left.
     """
     from amber.trust import keys
     from amber.trust import passphrase as passphrases
 
+    check_name(out)
     passphrases.check_new(passphrase)
     key = keys.generate(curve)
     stem = out.removesuffix(_PEM)
@@ -88,6 +90,23 @@ def keygen(out: str, passphrase: bytes, *, curve: str = "P-256", wish: Wish | No
         files += more
     _write(files)
     return made
+
+
+def check_name(out: str) -> None:
+    """Refuse a name for a private key that would be taken for a public file.
+
+    Raises:
+        UsageError: `key-name`.
+    """
+    ending = next((each for each in _OF_PUBLIC if out.lower().endswith(each)), "")
+    if ending:
+        stem = out[: -len(ending)] or "key"
+        raise UsageError(
+            "key-name",
+            f"a private key is not called *{ending}: that is the name of a file to give away",
+            where=out,
+            hint=f"--out {stem} writes {stem}, the private key, and {stem}.pub",
+        )
 
 
 _File = tuple[str, bytes, int]

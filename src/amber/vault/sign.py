@@ -22,7 +22,7 @@ from amber.archive.source import Source, check_path, hashes_of, open_source
 from amber.errors import AuditError, FormatError, SourceError, UsageError
 from amber.limits import DEFAULT
 from amber.policy import Policy
-from amber.vault import beside
+from amber.vault import beside, replacing
 from amber.vault.check import check, read_manifest
 from amber.vault.key_files import private_key, read_small
 from amber.vault.trusting import Asked
@@ -74,17 +74,17 @@ def sign(
         passphrase: What decrypts the key.
         signing: What signs in place of a key (`amber.trust.external.Command`).
         chain: Certificates in DER, the leaf first; the leaf must be of the same key.
-        target: Where to write; by default the artifact is replaced in one step.
+        target: Where to write; by default the artifact is replaced in one step. Another file is never replaced.
         detached: Write the bundle beside it instead (`FILE.0001-oms.sigstore.json`).
         allow: Exact names of classes and functions of your own that are in the model.
 
     Raises:
         AuditError, FormatError: The artifact is not whole, so it is not signed.
         LimitError: `limit-signatures`, or the bundle is too large.
-        SourceError: It cannot be read or written; `source-changed`; `signer-failed`.
+        SourceError: It cannot be read or written; `source-changed`; `signer-failed`; `target-exists`.
         UsageError: The key, passphrase or chain cannot be used.
     """
-    path = _path(source)
+    path, goal = ends(source, target)
     if (key is None) == (signing is None):
         raise UsageError("signer-invalid", "give a key or a signer, and not both", where="key")
     if signing is None:
@@ -97,7 +97,7 @@ def sign(
     who = _Signer(signing, tuple(chain))
     if detached:
         found = _whole(path, path, allow)
-        data, there = who.bundle(found, {**found.bundles, **beside.detached(path, "oms")})
+        data, there = who.bundle(found, beside.detached(path, "oms"))  # a file was asked for, whatever is inside
         return who.signed(found, _detach(found, "oms", data) if not there else "", there)
     done: list[Signed] = []
 
@@ -109,7 +109,7 @@ def sign(
             draft.put({**found.signatures, name: data})
         done.append(who.signed(found, name, there))
 
-    rewrite(path, _target(target, path), work)
+    rewrite(path, goal, work)
     return done[-1]
 
 
@@ -129,7 +129,7 @@ def add(
     Args:
         source: A file, or the folder it was unpacked to.
         bundles: Paths, or the bytes of bundles.
-        target: Where to write; by default the artifact is replaced in one step.
+        target: Where to write; by default the artifact is replaced in one step. Another file is never replaced.
         detached: Write them beside it instead.
         allow: Exact names of classes and functions of your own that are in the model.
 
@@ -139,7 +139,7 @@ def add(
         LimitError: `limit-signatures`, or a bundle is too large.
         SourceError: Something cannot be read or written; `source-changed`.
     """
-    path = _path(source)
+    path, goal = ends(source, target)
     read = {where: data for number, each in enumerate(bundles, start=1) for where, data in [_bundle(number, each)]}
     if detached:
         found = _whole(path, path, allow)
@@ -162,7 +162,7 @@ def add(
         written = tuple(name for name in held if name not in found.signatures)
         outcome.append(Signed(found.id, path, written, tuple(there)))
 
-    rewrite(path, _target(target, path), work)
+    rewrite(path, goal, work)
     return outcome[-1]
 
 
@@ -171,12 +171,12 @@ def strip(source: Path, *, target: Path | None = None) -> Signed:
 
     Args:
         source: A file, or the folder it was unpacked to.
-        target: Where to write; by default the artifact is replaced in one step.
+        target: Where to write; by default the artifact is replaced in one step. Another file is never replaced.
 
     Raises:
         FormatError: Step 1, 3 or 4 failed. SourceError: It cannot be read or written; `source-changed`.
     """
-    path = _path(source)
+    path, goal = ends(source, target)
     done: list[Signed] = []
 
     def work(draft: Draft) -> None:
@@ -192,7 +192,7 @@ def strip(source: Path, *, target: Path | None = None) -> Signed:
         draft.put({})
         done.append(Signed(id, path, dropped=dropped))
 
-    rewrite(path, _target(target, path), work)
+    rewrite(path, goal, work)
     return done[-1]
 
 
@@ -262,6 +262,8 @@ def _whole(source: Source, path: str, allow: Sequence[str]) -> _Whole:
             failed = next(step for step in checked.steps if step.status == "failed")
             kind = AuditError if checked.problems else FormatError
             hint = "what is not whole is never signed"
+            if failed.code == "container-not-canonical":
+                hint += "; `amber.save(model, path)` writes artifacts"
             if failed.code == "name-not-allowed":
                 hint = "allow your own classes by name (--allow), as you do to load it"
             raise kind(failed.code, failed.detail, where=path, hint=hint, problems=checked.problems)
@@ -306,5 +308,15 @@ def _path(source: Path) -> str:
     return check_path(source)
 
 
-def _target(target: Path | None, path: str) -> str:
-    return path if target is None else _path(target)
+def ends(source: Path, target: Path | None) -> tuple[str, str]:
+    """Return where the artifact is, and where it is written.
+
+    Raises:
+        SourceError: `target-exists`: what is there would be lost. UsageError: `source-type`: not a path.
+    """
+    path = _path(source)
+    if target is None:
+        return path, path
+    goal = _path(target)
+    replacing.check_artifact(path, goal)
+    return path, goal
