@@ -211,8 +211,8 @@ def _check_begin(begin: bytes) -> None:
         return
     hint = _WRITER
     if begin[:1] == b"\x80" or begin[:2] == b"\x1f\x8b":
-        hint = "this looks like a pickle or a compressed file; load it as ever, and " + hint
-    raise FormatError("container-not-canonical", "this is not an Amber artifact", hint=hint)
+        hint = "this looks like a pickle or a compressed file; " + hint
+    raise FormatError("container-not-canonical", "this is not an Amber artifact: `amber.save` writes them", hint=hint)
 
 
 def _locate(fetch: Fetch, size: int) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from amber.errors import SourceError, UsageError
@@ -21,7 +21,7 @@ from amber.policy.revoked import Revoked, RevokedKey
 from amber.policy.rules import Line, Rule
 from amber.policy.signers import Certificate, Key, Keyless, Signer
 
-_HEAD = """# Whom this user trusts, and for which artifacts (spec/policy.md). `amber trust` writes this file:
+_HEAD = """# Whom this user trusts, and for which artifacts (in the form of a policy). `amber trust` writes this file:
 # comments are lost when it does so again, and what it does not know it leaves alone.
 """
 
@@ -93,6 +93,7 @@ def add(
     """
     with _changing() as (file, policy):
         old = policy.signer(label)
+        _check_new(old, keys, file)
         if old is not None and until is not None:
             hint = "say `until` when a signer is added first, or use another label"
             raise UsageError("policy-invalid", f"{label} is there already, and its end stays", where=label, hint=hint)
@@ -109,7 +110,8 @@ def add(
         others = tuple(each for each in policy.signers if each.label != label)
         _write(file, policy, (*others, new))
         given = (*(each.fingerprint for each in keys), *(each.fingerprint for each in certificates))
-        return Change(file, new, given, _uncovered(policy.signers, (*others, new)))
+        said = _void(policy.revoked, keys, certificates, until)
+        return Change(file, new, given, _uncovered(policy.signers, (*others, new)), said)
 
 
 def remove(label: str) -> Change:
@@ -161,6 +163,45 @@ def revoke(
         _write(file, replace(policy, revoked=revoked), policy.signers)
         given = (*fingerprints, *([certificate] if certificate else []))
         return Change(file, signer, given, notes=_beside_keys(signer))
+
+
+def _check_new(old: Signer | None, keys: tuple[Key, ...], file: str) -> None:
+    """Raise where a signer has one of the keys already.
+
+    Raises:
+        UsageError: `policy-invalid`.
+    """
+    known = set() if old is None else {each.fingerprint for each in old.keys}
+    if old is not None and any(each.fingerprint in known for each in keys):
+        hint = f"nothing to do: `amber trust list` shows it; another end or other names: edit {file}"
+        raise UsageError("policy-invalid", f"{old.label} has this key already", where=file, hint=hint)
+
+
+def _void(
+    revoked: Revoked, keys: tuple[Key, ...], certificates: tuple[Certificate, ...], until: datetime | None
+) -> tuple[str, ...]:
+    """Return what of the added does not count, and why: revoked, or its end has passed."""
+    taken = {each.fingerprint: each.since for each in revoked.keys}
+    now = datetime.now(UTC)
+    notes = [
+        f"key {each.fingerprint} is revoked, and signatures with it do not count; to take that back, take it out of "
+        "[revoked] in the keyring"
+        for each in keys
+        if each.fingerprint in taken
+    ]
+    notes += [
+        f"certificate {each.fingerprint} is revoked, and nothing below it counts"
+        for each in certificates
+        if each.fingerprint in revoked.certificates
+    ]
+    notes += [
+        f"the end {written.time(each.until)} of key {each.fingerprint} has passed, and signatures with it do not count"
+        for each in keys
+        if each.until is not None and each.until <= now
+    ]
+    if until is not None and until <= now:
+        notes.append(f"the end {written.time(until)} has passed, and signatures of this signer do not count")
+    return tuple(notes)
 
 
 def _beside_keys(signer: Signer | None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import click
 from amber.cli import render, trust_text
 from amber.cli.commands import Command, CommandGroup
 from amber.cli.options import as_json
-from amber.errors import UsageError, shown
+from amber.errors import SourceError, UsageError, shown
 
 if TYPE_CHECKING:
     from amber.policy import Certificate, Key, Keyless
@@ -160,7 +160,8 @@ def revoke(label: str, id_: str, key: str, certificate: str, since: str | None, 
     """Take a key, a certificate or an artifact back.
 
     The signer stays in the keyring, so artifacts of its names go on needing a signature. Signatures with a key carry
-    no time of their own: without --since the old ones are void too.
+    no time of their own: without --since the old ones are void too. To take a revocation back, take its line out of
+    [revoked] in keyring.toml, the file that `amber trust list --json` names.
     """
     given = [each for each in (label, id_, key, certificate) if each]
     if len(given) != 1:
@@ -208,10 +209,26 @@ def _time(text: str | None, option: str) -> datetime | None:
     return None if text is None else Node(text, option, None).time()
 
 
-def _key(file: str, until: datetime | None) -> Key:
-    from amber.policy import Key, encodings, files
+def _read(path: str) -> bytes:
+    """Return a file of a key or root that was named on the command line.
 
-    return Key(encodings.public_der(files.read(file), file), until)
+    Raises:
+        SourceError: `source-missing`, `policy-unreadable`.
+        UsageError: `policy-permissions`.
+    """
+    from amber.policy import files
+
+    data = files.read_if_there(path)
+    if data is None:
+        hint = "`amber keygen` writes a public key as NAME.pub"
+        raise SourceError("source-missing", "there is no such file", where=path, hint=hint)
+    return data
+
+
+def _key(file: str, until: datetime | None) -> Key:
+    from amber.policy import Key, encodings
+
+    return Key(encodings.public_der(_read(file), file), until)
 
 
 def _certificates(root: str | None, san: str, subject: str) -> tuple[Certificate, ...]:
@@ -219,9 +236,9 @@ def _certificates(root: str | None, san: str, subject: str) -> tuple[Certificate
         if san or subject:
             raise click.UsageError("--san and --subject go with --certificate-root FILE")
         return ()
-    from amber.policy import Certificate, encodings, files
+    from amber.policy import Certificate, encodings
 
-    return (Certificate(encodings.certificate_der(files.read(root), root), san, subject),)
+    return (Certificate(encodings.certificate_der(_read(root), root), san, subject),)
 
 
 def _keyless(identity: str, issuer: str, trusted_root: str | None) -> tuple[Keyless, ...]:
@@ -230,6 +247,6 @@ def _keyless(identity: str, issuer: str, trusted_root: str | None) -> tuple[Keyl
         return ()
     if not all(given) or trusted_root is None:
         raise click.UsageError("--identity, --issuer and --trusted-root go together")
-    from amber.policy import Keyless, files
+    from amber.policy import Keyless
 
-    return (Keyless(identity, issuer, files.read(trusted_root)),)
+    return (Keyless(identity, issuer, _read(trusted_root)),)

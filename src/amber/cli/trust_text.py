@@ -43,7 +43,9 @@ def added(change: Change) -> list[str]:
         return []
     lines = [f"SHA-256 fingerprint of what was added to {signer.label}: {each}" for each in change.fingerprints]
     lines += [f"{signer.label} is {each.identity} by {each.issuer}" for each in signer.keyless]
-    return [*lines, f"artifacts named {', '.join(signer.names)} must be signed from now on; {signer.label} may"]
+    said = f"artifacts named {', '.join(signer.names)} must be signed from now on"
+    # a note says why not: what was added is revoked, or over
+    return [*lines, said if change.notes else f"{said}; {signer.label} may"]
 
 
 def overview(policy: Policy) -> Iterator[str]:

@@ -97,7 +97,8 @@ def _read(paths: tuple[str, ...]) -> dict[str, bytes]:
             decode(data, path)
         except FormatError as error:  # of the option, not of the artifact
             hint = "--bundle is for a detached signature or attestation (FILE.NNNN-KIND.sigstore.json)"
-            raise FormatError(error.code, f"this is no bundle: {error.message}", where=path, hint=hint) from error
+            said = f"this is no bundle: {error.message}" if data.lstrip()[:1] == b"{" else "this is no bundle"
+            raise FormatError(error.code, said, where=path, hint=hint) from error
     return found
 
 

@@ -138,7 +138,7 @@ def _reasons(report: Report) -> tuple[str, ...]:
     """Return why `amber verify` would not end with 0."""
     if report.refused:
         return report.refused
-    return (" ".join(part for part in (f"the verdict is {report.verdict}", f"({report.reason})") if part != "()"),)
+    return (f"the verdict is {report.verdict}" + (f" ({report.reason})" if report.reason else ""),)
 
 
 def in_utc(time: datetime) -> str:

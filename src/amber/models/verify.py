@@ -54,10 +54,10 @@ def verify(
     from amber.vault.check import check
     from amber.vault.trusting import Asked
 
-    if at is not None and at.tzinfo is None:
-        raise UsageError(
-            "time-invalid", "a time of judgement needs its zone", where="at", hint="datetime(..., tzinfo=UTC)"
-        )
+    if at is not None and (not isinstance(at, datetime) or at.utcoffset() is None):
+        said = "needs its zone" if isinstance(at, datetime) else f"is a datetime, not {type(at).__name__}"
+        hint = "datetime(2027, 1, 1, tzinfo=UTC)"
+        raise UsageError("time-invalid", f"a time of judgement {said}", where="at", hint=hint)
     asked = Asked(expect=expect, bundles=bundles or {}, at=at, verb="verify", replays=True)
     with check(source, policy, asked=asked) as checked:
         report = _verified(checked, cases, tolerance)

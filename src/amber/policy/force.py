@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
+from amber.errors import UsageError, shown
 from amber.policy import places
+from amber.policy.invalid import invalid
 from amber.policy.policy import Policy
 
 
@@ -20,11 +22,21 @@ def in_force(policy: Policy | None = None) -> Policy:
 
     Raises:
         SourceError: A file is there and cannot be read.
-        UsageError: One of the files is not valid, or somebody else could have written it.
+        UsageError: `policy` is no `Policy`; one of the files is not valid, or somebody else could have written it.
     """
+    if policy is not None and not isinstance(policy, Policy):
+        raise not_a_policy(policy)
     given = from_keyring() if policy is None else policy
     below = floor()
     return given if below is None else given.over(below)
+
+
+def not_a_policy(found: object) -> UsageError:
+    """Return the error about what was given in place of a policy: most often the path of one."""
+    hint = "amber.Policy(...), amber.Policy.from_file(PATH) or amber.Policy.from_dict(DATA)"
+    if isinstance(found, str | os.PathLike):
+        hint = f'amber.Policy.from_file("{shown(os.fspath(found))}")'
+    return invalid("policy", f"must be a Policy, not {type(found).__name__}", hint)
 
 
 def from_keyring() -> Policy:
@@ -40,7 +52,6 @@ def from_keyring() -> Policy:
     if folder is None or path is None or data is None:
         return Policy()
     from amber.policy import files, plain
-    from amber.policy.invalid import invalid
 
     files.check_folder(folder)
     found = Policy.from_dict(plain.toml(data, path), path, folder)

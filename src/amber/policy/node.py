@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from amber.errors import UsageError
+from amber.errors import SourceError, UsageError, shown
 from amber.policy import files
 from amber.policy.invalid import at, invalid
 
@@ -108,19 +108,24 @@ class Node:
         value = self.value
         if isinstance(value, str):
             if not TIME.fullmatch(value):
-                raise invalid(self.where, "is not a time", _TIME)
+                raise invalid(self.where, self._not_a_time(value), _TIME)
             try:
                 value = datetime.fromisoformat(value) if "T" in value else date.fromisoformat(value)
             except ValueError as error:
-                raise invalid(self.where, f"is not a time: {error}", _TIME) from error
+                raise invalid(self.where, f"{shown(value)!r} is not a time: {error}", _TIME) from error
         if isinstance(value, date) and not isinstance(value, datetime):
             value = datetime(value.year, value.month, value.day, tzinfo=UTC)
         if not isinstance(value, datetime) or value.utcoffset() is None:
-            raise invalid(self.where, "must be a time with its zone", _TIME)
+            raise invalid(self.where, f"{shown(value)!r} is not a time with its zone", _TIME)
         try:
             return value.astimezone(UTC)
         except OverflowError as error:
             raise invalid(self.where, "is beyond the years 1 to 9999", _TIME) from error
+
+    @staticmethod
+    def _not_a_time(value: str) -> str:
+        said = f"{shown(value)!r} is not a time"
+        return f"{said}: it needs a zone, Z or +01:00" if TIME.fullmatch(f"{value}Z") and "T" in value else said
 
     def content(self, marks: tuple[str, ...]) -> tuple[bytes, str]:
         """Return bytes that stand here, or in the file whose path stands here, and the place to name in errors.
@@ -144,7 +149,11 @@ class Node:
         if not text or "\0" in text:
             raise invalid(self.where, "is not a path")
         path = os.path.join(self.base, text)
-        return files.read(path), f"{self.where} ({text})"
+        try:
+            return files.read(path), f"{self.where} ({text})"
+        except SourceError as error:
+            said = f"{error.message}; {self.where} names it"
+            raise SourceError(error.code, said, where=error.where, hint=error.hint) from None
 
 
 @contextmanager

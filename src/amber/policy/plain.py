@@ -43,7 +43,7 @@ def toml(data: bytes, where: str) -> dict[str, Any]:
             hint = "policy = a TOML file; public keys are named in it"
             raise invalid(where, "this is a private key, not a policy", hint, "key-private") from None
         said = "nested too deeply" if isinstance(error, RecursionError) else shown(error)
-        raise invalid(where, f"not TOML: {said}", "spec/policy.md describes the file") from error
+        raise invalid(where, f"not TOML: {said}", f"known keys: {', '.join(KEYS)}") from error
 
 
 def policy(cls: type[P], data: Mapping[str, Any], where: str, base: str | None) -> P:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,10 +28,11 @@ class Seen:
 
     Args:
         path: The file; its folder is made where it is missing, and closed to others.
+        policy: The file of the policy that names it, for what a refusal says to do; "": there is none.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, policy: str = "") -> None:
+        self.path, self.policy = path, policy
 
     def check(self, name: str, version: str, id: str) -> Refusal | None:
         """Return why an artifact is older than one that was seen, or another of the same version; None: neither.
@@ -39,7 +41,7 @@ class Seen:
             SourceError: `seen-unusable`.
             UsageError: `seen-invalid`, `policy-permissions`.
         """
-        return _compared(self._read().get(name), name, version, id)
+        return self._compared(self._read().get(name), name, version, id)
 
     def raise_to(self, name: str, version: str, id: str) -> Refusal | None:
         """Remember an artifact that passed all steps under named signers.
@@ -52,7 +54,7 @@ class Seen:
             UsageError: `seen-invalid`, `policy-permissions`.
         """
         with self._changing() as seen:
-            refused = _compared(seen.get(name), name, version, id)
+            refused = self._compared(seen.get(name), name, version, id)
             if refused is None and seen.get(name) != {"version": version, "id": id}:
                 seen[name] = {"version": version, "id": id}
                 self._write(seen)
@@ -114,6 +116,26 @@ class Seen:
                 raise self._invalid(f"the entry {shown(name)!r} is not valid")
         return found["seen"]
 
+    def _compared(self, entry: dict[str, str] | None, name: str, version: str, id: str) -> Refusal | None:
+        now = version_numbers(version)
+        if now is None or now == UNVERSIONED:
+            said = f"{shown(name)} has no version that could be compared ({shown(version)}); its author gives it one"
+            return Refusal("version-rollback", said)
+        if entry is None:
+            return None
+        before = version_numbers(entry["version"])
+        if before is None or now < before:
+            said = f"{shown(name)} {shown(version)} is older than {entry['version']}, which was seen"
+            policy = shown(self.policy, 300) if self.policy else "FILE"
+            return Refusal(
+                "version-rollback",
+                f"{said}; `amber trust forget {shown(name)} --policy {shlex.quote(policy)}` lowers it",
+            )
+        if now == before and id != entry["id"]:
+            said = f"{shown(name)} {shown(version)} was seen as {entry['id']}, and this is {shown(id)}"
+            return Refusal("version-reused", f"{said}: a new artifact needs a new version")
+        return None
+
     def _write(self, seen: dict[str, dict[str, str]]) -> None:
         text = json.dumps({"format": _FORMAT, "seen": seen}, sort_keys=True, indent=1) + "\n"
         try:
@@ -127,23 +149,6 @@ class Seen:
 
     def _unusable(self, error: OSError) -> SourceError:
         return SourceError("seen-unusable", error.strerror or str(error), where=self.path)
-
-
-def _compared(entry: dict[str, str] | None, name: str, version: str, id: str) -> Refusal | None:
-    now = version_numbers(version)
-    if now is None or now == UNVERSIONED:
-        said = f"{shown(name)} has no version that could be compared ({shown(version)}); its author gives it one"
-        return Refusal("version-rollback", said)
-    if entry is None:
-        return None
-    before = version_numbers(entry["version"])
-    if before is None or now < before:
-        said = f"{shown(name)} {shown(version)} is older than {entry['version']}, which was seen"
-        return Refusal("version-rollback", f"{said}; `amber trust forget {shown(name)}` lowers it")
-    if now == before and id != entry["id"]:
-        said = f"{shown(name)} {shown(version)} was seen as {entry['id']}, and this is {shown(id)}"
-        return Refusal("version-reused", f"{said}: a new artifact needs a new version")
-    return None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

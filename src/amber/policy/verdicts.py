@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from amber.report import Report, Verdict
+from amber.report import VERDICTS, Report, Verdict
 
 if TYPE_CHECKING:
     from amber.policy.facts import Refusal
@@ -19,7 +19,8 @@ PRODUCTION: Verdict = "equivalent"  # the worst verdict that the preset `product
 def demanded_verdicts(policy: Policy, name: str) -> tuple[Verdict, ...]:
     """Return the verdicts that a report on an artifact of this name must satisfy, every one; floor included.
 
-    Where there is one, the recorded cases must be replayed.
+    Where there is one, the recorded cases must be replayed. None stands in for another: a weaker one that a policy or
+    a rule writes beside the preset `production` loosens nothing.
     """
     wanted = [policy.verdict, *(rule.verdict for rule in policy.rules if rule.applies_to(name))]
     if policy.preset == "production":
@@ -48,4 +49,5 @@ def judge_verdict(policy: Policy, name: str, verdict: Verdict, *, used: bool = F
 
     if not wanted:
         return (Refusal("verdict-drifted", "the model does not answer as recorded"),)
-    return tuple(Refusal("verdict-too-low", f"{verdict}, where the policy wants {each}") for each in wanted)
+    strictest = min(wanted, key=VERDICTS.index)  # whatever satisfies it satisfies the weaker ones
+    return (Refusal("verdict-too-low", f"{verdict}, where the policy wants {strictest}"),)

@@ -45,7 +45,8 @@ def _files(settings: Settings) -> None:
     files += [("tls_cert", settings.tls_cert), ("tls_key", settings.tls_key)]
     for key, path in files:
         if path is not None and not os.path.isfile(path):
-            raise SourceError("source-missing", "there is no such file", where=f"{key}: {path}")
+            code = "policy-unreadable" if key == "policy" else "source-missing"
+            raise SourceError(code, "there is no such file", where=f"{key}: {path}")
     if settings.folder is not None and not os.path.isdir(settings.folder):
         raise SourceError("source-missing", "there is no such folder", where=f"folder: {settings.folder}")
     for model in settings.models:

@@ -27,6 +27,7 @@ def read(*, descriptor: int | None = None, file: str | os.PathLike[str] | None =
     Raises:
         SourceError: `passphrase-unreadable`: the descriptor or file cannot be read.
         UsageError: `passphrase-invalid`: it is empty, of more than one line, or longer than 1023 bytes.
+
     Warns:
         AmberWarning: Others may read the file.
     """

@@ -73,7 +73,8 @@ def keygen(out: str, passphrase: bytes, *, curve: str = "P-256", wish: Wish | No
         wish: A certificate for it, of a new CA or of one that is there (its key has the same passphrase).
 
     Raises:
-        UsageError: `key-exists`; `key-name`; `passphrase-weak`; `key-unsupported`; `certificate-invalid`; `library-missing`.
+        UsageError: `key-exists`; `key-name`; `passphrase-weak`; `key-unsupported`; `certificate-invalid`;
+            `library-missing`.
         SourceError: A file cannot be read or written; none is left.
     """
     from amber.trust import keys

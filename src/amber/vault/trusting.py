@@ -161,12 +161,12 @@ def _by(
 
 
 def _seen(policy: Policy, manifest: Manifest, id: str) -> tuple[Refusal, ...]:
-    files = [each.seen for each in (policy, policy.floor) if each is not None and each.seen]
+    files = [(each.seen, each.source) for each in (policy, policy.floor) if each is not None and each.seen]
     if not files:
         return ()
     from amber.policy.seen import Seen
 
-    found = [Seen(path).check(manifest.name, manifest.version, id) for path in files]
+    found = [Seen(path, source).check(manifest.name, manifest.version, id) for path, source in files]
     return tuple(each for each in found if each is not None)
 
 
@@ -181,7 +181,7 @@ def remembered(trusted: Trusted, manifest: Manifest, id: str) -> tuple[Refusal, 
         if policy is not None and policy.seen and _vouched(policy, found, manifest.name):
             from amber.policy.seen import Seen
 
-            refused.append(Seen(policy.seen).raise_to(manifest.name, manifest.version, id))
+            refused.append(Seen(policy.seen, policy.source).raise_to(manifest.name, manifest.version, id))
     return tuple(each for each in refused if each is not None)
 
 

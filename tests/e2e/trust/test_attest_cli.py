@@ -205,3 +205,32 @@ def test_what_is_wrong_is_said(words: tuple[str, ...], code: int, said: str, mad
 def test_the_help_ends_with_examples(word: str, made: Path) -> None:
     text = ok(word, "--help", cwd=made)
     assert f"amber {word} churn.amber" in text.split("Examples:")[1]
+
+
+def test_missing_options_are_named_as_typed_and_all_at_once(folder: Path) -> None:
+    for kind, options in (("vsa", "--verifier-id and --resource-uri"), ("provenance", "--builder-id and --build-type")):
+        done = run("attest", "churn.amber", "--type", kind, *KEY, cwd=folder, **SECRET)
+        assert (done.returncode, f"error: {options}: are needed" in done.stderr) == (64, True), done.stderr
+    done = run("attest", "churn.amber", "--type", "sbom", "--verifier-id", "urn:a", *KEY, cwd=folder, **SECRET)
+    assert "--verifier-id: belongs to vsa" in done.stderr
+
+
+def test_a_refusal_of_a_gate_says_why(folder: Path) -> None:
+    gate = (
+        "--type",
+        "vsa",
+        *KEY,
+        "--policy",
+        "policy.toml",
+        "--verifier-id",
+        "urn:gate",
+        "--resource-uri",
+        "urn:churn",
+    )
+    done = run("attest", "churn.amber", *gate, cwd=folder, **SECRET)
+    assert done.returncode == 2
+    assert "attestation-missing" in done.stderr or "test-result" in done.stderr, done.stderr
+    said = json.loads(ok("attest", "churn.amber", *gate, "--detached", "--json", cwd=folder, code=2, **SECRET))
+    assert said["result"] == "FAILED"
+    assert said["reasons"]
+    assert said["reasons"][0] in done.stderr

@@ -268,3 +268,31 @@ def test_a_key_that_others_may_read_is_said(place: Path) -> None:
     done = run("sign", "churn.amber", *KEY, cwd=place)
     assert done.returncode == 0
     assert "note: key: others than its owner may read this private key (mode 0644); chmod 600" in done.stderr
+
+
+def test_no_other_file_is_replaced(place: Path) -> None:
+    before = (place / "key.pub").read_bytes()
+    assert refusal("sign", "churn.amber", *KEY, "--output", "key.pub", cwd=place, code=66) == "target-exists"
+    assert refusal("sign", "churn.amber", "--strip", "--output", "key.pub", cwd=place, code=66) == "target-exists"
+    done = run("sbom", "churn.amber", "--out", "key.pub", cwd=place)
+    assert "[target-exists]" in done.stderr
+    assert (place / "key.pub").read_bytes() == before
+    for _ in range(2):
+        ok("sbom", "churn.amber", "--out", "sbom.json", cwd=place)
+
+
+def test_a_private_key_is_not_called_pub(place: Path) -> None:
+    code = refusal("keygen", "--out", "zed.pub", "--passphrase-file", "pass", cwd=place, code=64)
+    assert (code, (place / "zed.pub").exists()) == ("key-name", False)
+
+
+def test_a_file_that_is_no_bundle_is_named_and_not_the_artifact(place: Path) -> None:
+    said = json.loads(ok("verify", "churn.amber", "--no-cases", "--bundle", "key.pub", "--json", cwd=place, code=2))
+    assert (said["error"]["code"], said["error"]["where"]) == ("bundle-invalid", "key.pub")
+    assert "broken" not in json.dumps(said)
+
+
+def test_a_certificate_that_is_not_used_is_noted(place: Path) -> None:
+    assert "key.crt is not used" in run("sign", "churn.amber", *KEY, cwd=place).stderr
+    chain = ("--certificate", "key.crt", "--chain", "key.ca.pem")
+    assert "is not used" not in run("sign", "churn.amber", *KEY, *chain, cwd=place).stderr

@@ -182,3 +182,33 @@ def test_every_command_and_option_says_what_it_is(capsys: pytest.CaptureFixture[
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 assert parameter.help, f"{name} {parameter.name}"
+
+
+def test_adding_what_does_not_count_says_so(trust: Any) -> None:
+    trust("revoke", "--key", key(1).fingerprint)
+    code, out, err = trust("add", "alice", "--key", "alice.pub")
+    assert code == 0
+    assert "alice may" not in out
+    assert f"key {key(1).fingerprint} is revoked" in err
+    code, out, err = trust("add", "bob", "--key", "new.pub", "--until", "2020-01-01", "--json")
+    assert code == 0
+    (note,) = json.loads(out)["notes"]
+    assert note.startswith("the end 2020-01-01T00:00:00Z of key ")
+    _, out, err = trust("add", "ci", "--certificate-root", "ca.pem", "--san", "a@b.c", "--until", "2020-01-01")
+    assert "ci may" not in out
+    assert "the end 2020-01-01T00:00:00Z has passed" in err
+
+
+def test_a_key_that_is_there_already(trust: Any) -> None:
+    trust("add", "alice", "--key", "alice.pub")
+    code, out, _ = trust("add", "alice", "--key", "alice.pub", "--json")
+    assert code == 64
+    error = json.loads(out)["error"]
+    assert error["message"] == "alice has this key already"
+    assert "amber trust list" in error["hint"]
+
+
+def test_a_missing_key_file_is_no_missing_policy(trust: Any) -> None:
+    code, out, _ = trust("add", "alice", "--key", "none.pub", "--json")
+    assert code == 66
+    assert json.loads(out)["error"]["code"] == "source-missing"

@@ -442,7 +442,7 @@ def test_a_key_file_and_its_passphrase(churn: Path, signer: keys.PrivateKey) -> 
     ("kind", "words", "where"),
     [
         ("oms", {}, "kind"),
-        ("provenance", {}, "builder_id"),
+        ("provenance", {}, "builder_id and build_type"),
         ("provenance", {"builder_id": "urn:a:b"}, "build_type"),
         ("provenance", {**BUILD, "materials": ["rows.csv"]}, "material"),
         ("vsa", {"verifier_id": "urn:a:b"}, "resource_uri"),

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load
 from sklearn.linear_model import LogisticRegression
 
 import amber
+from amber.archive.digests import blake3_hex
 from amber.archive.write import write_artifact
 from amber.errors import AmberError, FormatError, PolicyError, UsageError
 from amber.policy import Policy
@@ -227,3 +229,51 @@ def test_a_file_that_is_not_whole_is_refused_before_anybody_is_asked(members: Me
     path.write_bytes(bytes(data))
     with pytest.raises(FormatError):
         amber.load(path, policy=wants("alice"))
+
+
+@pytest.mark.parametrize("wanted", ["drifted", "broken", "unchecked"])
+def test_a_drifted_artifact_passes_no_production_policy(
+    tmp_path: Path, members: Members, put: Any, wanted: str
+) -> None:
+    """Whatever verdict the policy and its rule write beside the preset: weaker ones loosen nothing."""
+    path = put(by(changed_coefficients(members), ALICE))
+    assert amber.verify(path).verdict == "drifted"
+    known = wants("alice", verdict=wanted).to_dict()
+    policy = Policy.from_dict({**known, "preset": "production", "verdict": wanted})
+    report = amber.verify(path, policy=policy)
+    assert report.refused == ("verdict-too-low: drifted, where the policy wants equivalent",)
+    assert report.exit_code == 2
+    for replay in ("auto", "never"):
+        with pytest.raises(AmberError) as caught:
+            amber.load(path, policy=policy, replay=replay)
+        assert caught.value.code == "verdict-drifted"
+    assert amber.verify(put(by(members, ALICE)), policy=policy).exit_code == 0
+
+
+def changed_coefficients(members: Members) -> Members:
+    """The members with other numbers in the tensors, and every digest made right again."""
+    shard = next(name for name in members if name.endswith(".safetensors") and name.startswith("model/"))
+    tensors = {name: -found if found.dtype == np.float64 else found for name, found in load(members[shard]).items()}
+    head = 8 + int.from_bytes(members[shard][:8], "little")
+    listed = json.loads(members[shard][8:head])
+    data = bytearray(members[shard])
+    for name, array in tensors.items():
+        begin, end = listed[name]["data_offsets"]
+        data[head + begin : head + end] = array.tobytes()
+    manifest = json.loads(members["manifest.json"])
+    manifest["members"][shard]["blake3"] = blake3_hex([bytes(data)])
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return {**members, shard: bytes(data), "manifest.json": text.encode()}
+
+
+def test_the_path_of_a_policy_is_no_policy(members: Members, put: Any, tmp_path: Path) -> None:
+    path = put(members)
+    for use in (amber.verify, amber.load):
+        for given in ("policy.toml", tmp_path / "policy.toml"):
+            with pytest.raises(UsageError) as caught:
+                use(path, policy=given)
+            assert caught.value.code == "policy-invalid"
+            assert caught.value.hint == f'amber.Policy.from_file("{given}")'
+    with pytest.raises(UsageError) as caught:
+        amber.verify(path, at="2026-01-01")  # type: ignore[arg-type]
+    assert caught.value.code == "time-invalid"

@@ -264,6 +264,24 @@ def test_drifted_is_refused_where_it_would_be_used_unless_the_preset_is_open() -
     assert judge_verdict(Policy(preset="open", verdict="equivalent"), "churn", "drifted", used=True)
 
 
+@pytest.mark.parametrize("used", [False, True])
+@pytest.mark.parametrize("wanted", ["drifted", "broken", "unchecked"])
+@pytest.mark.parametrize("place", ["policy", "rule"])
+def test_nothing_loosens_what_production_demands(place: str, wanted: Any, used: bool) -> None:
+    line = (("alice",), 1)
+    if place == "policy":
+        rules = policy(rule(line), preset="production", verdict=wanted)
+    else:
+        rules = policy(rule(line, verdict=wanted), preset="production")
+    for verdict in ("drifted", "broken", "unchecked"):
+        (refusal,) = judge_verdict(rules, "churn", verdict, used=used)
+        assert refusal.code == "verdict-too-low"
+        assert refusal.message == f"{verdict}, where the policy wants equivalent", "the strictest is said"
+    assert not judge_verdict(rules, "churn", "equivalent", used=used)
+    tighter = replace(rules, verdict="identical")
+    assert judge_verdict(tighter, "churn", "equivalent", used=used)[0].message.endswith("wants identical")
+
+
 labels = st.sampled_from(["alice", "bob", "ci"])
 kinds = st.sampled_from(["test-result", "sbom", "vsa"])
 lines = st.builds(

@@ -6,6 +6,7 @@ import os
 import pwd
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -190,3 +191,13 @@ def test_a_key_that_the_machine_took_back_is_nobodys_any_more(machine: Path) -> 
     assert [each.fingerprint for each in found.revoked.keys] == [other, fingerprint]
     assert found.revoked.certificates == (other,)
     assert in_force(found) == found
+
+
+@pytest.mark.parametrize(
+    "given", ["policy.toml", Path("policy.toml"), {"preset": "open"}], ids=["text", "path", "data"]
+)
+def test_what_is_no_policy_is_told_how_to_become_one(machine: Path, given: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        in_force(given)
+    assert caught.value.code == "policy-invalid"
+    assert "amber.Policy.from_" in caught.value.hint

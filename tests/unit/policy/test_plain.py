@@ -313,6 +313,7 @@ def test_a_file_that_is_named_and_not_there(folder: Path) -> None:
         Policy.from_file(folder / "policy.toml")
     assert caught.value.code == "policy-unreadable"
     assert caught.value.where.endswith("alice.pub")
+    assert "policy.toml: signers.alice.keys[0] names it" in caught.value.message
 
 
 def test_a_key_of_another_kind_names_the_place_and_the_file(folder: Path) -> None:
@@ -449,3 +450,15 @@ def test_any_data_is_a_policy_or_a_refusal_and_the_schema_agrees(data: dict[str,
     except UsageError as error:
         code = error.code
     assert code == "policy-invalid" or not [*validator.iter_errors(data)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("soon", "'soon' is not a time"),
+        ("2027-01-01T12:00", "'2027-01-01T12:00' is not a time: it needs a zone, Z or +01:00"),
+        ("2027-13-01", "'2027-13-01' is not a time: "),
+    ],
+)
+def test_what_is_no_time_is_shown(text: str, said: str) -> None:
+    assert invalid({"expires": text}).message.startswith(said)

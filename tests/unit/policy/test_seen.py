@@ -208,3 +208,11 @@ def test_a_memory_that_others_can_take_away_is_not_asked_either(seen: Seen) -> N
     with pytest.raises(UsageError) as caught:
         seen.check("churn", "1.0.0", OTHER_ID)
     assert caught.value.code == "policy-permissions"
+
+
+def test_a_rollback_says_how_to_let_it_pass_under_this_policy(tmp_path: Path) -> None:
+    seen = Seen(str(tmp_path / "seen.json"), "my policies/policy.toml")
+    seen.raise_to("churn", "2.0.0", ID)
+    refused = seen.check("churn", "1.0.0", ID)
+    assert refused is not None
+    assert "`amber trust forget churn --policy 'my policies/policy.toml'` lowers it" in refused.message

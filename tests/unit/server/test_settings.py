@@ -25,7 +25,7 @@ def model(tmp_path: Path) -> str:
 def refused(kind: type[UsageError] | type[SourceError], options: dict[str, Any], toml: Path | None = None) -> str:
     with pytest.raises(kind) as error:
         Settings.from_sources(options, toml)
-    assert error.value.code.startswith(("settings-", "source-"))
+    assert error.value.code.startswith(("settings-", "source-", "policy-"))
     return str(error.value)
 
 

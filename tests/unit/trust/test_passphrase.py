@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from amber.errors import SourceError, UsageError
+from amber.errors import AmberWarning, SourceError, UsageError
 from amber.trust import passphrase
 
 
@@ -140,3 +140,30 @@ def test_a_short_new_one_is_refused() -> None:
     with pytest.raises(UsageError) as refusal:
         passphrase.check_new("fifteen chars é".encode())
     assert refusal.value.code == "passphrase-weak"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+def test_a_file_that_others_may_read_is_noted(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    file = tmp_path / "secret"
+    file.write_text("secret\n")
+    file.chmod(0o600)
+    assert passphrase.read(file=file) == b"secret"
+    assert not list(recwarn)
+    file.chmod(0o640)
+    with pytest.warns(AmberWarning, match=r"others than its owner may read this passphrase \(mode 0640\)"):
+        assert passphrase.read(file=file) == b"secret"
+
+
+def test_a_file_that_holds_no_passphrase_is_refused_in_plain_words(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as missing:
+        passphrase.read(file=tmp_path / "none")
+    assert missing.value.message == "there is no such file"
+    with pytest.raises(SourceError) as folder:
+        passphrase.read(file=tmp_path)
+    assert "Errno" not in str(folder.value)
+    for data, said in ((bytes(5000), "longer than 1023 bytes"), (b"a\nb", "not one line of text"), (b"\n", "is empty")):
+        (tmp_path / "file").write_bytes(data)
+        with pytest.raises(UsageError) as caught:
+            passphrase.read(file=tmp_path / "file")
+        assert said in caught.value.message
+        assert "one line of text" in caught.value.hint

@@ -130,3 +130,9 @@ def test_keys_of_openssl_in_scrypt_are_read(tmp_path: Path) -> None:
     subprocess.run([*words, "-passin", "stdin", "-passout", "pass:other"], input=PASSPHRASE, check=True)
     os.chmod(tmp_path / "scrypt", 0o600)
     assert private_key(tmp_path / "scrypt", b"other").public.fingerprint == made.fingerprint
+
+
+@pytest.mark.parametrize("name", ["zed.pub", "ZED.PUB", "zed.crt", "zed.ca.pem"])
+def test_a_private_key_never_has_the_name_of_a_public_file(tmp_path: Path, name: str) -> None:
+    assert refused(str(tmp_path / name), PASSPHRASE) == "key-name"
+    assert not os.listdir(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -502,3 +503,84 @@ def test_the_key_path_imports_no_x509(tmp_path: Path) -> None:
         text=True,
     )
     assert json.loads(done.stdout) == []
+
+
+@pytest.mark.parametrize("there", [b"-----BEGIN PUBLIC KEY-----\n", b"PK\3\4 some other archive" + bytes(64), b"n"])
+def test_a_file_that_is_no_artifact_is_never_replaced(tmp_path: Path, there: bytes) -> None:
+    path, other = made(tmp_path), tmp_path / "notes"
+    other.write_bytes(there)
+    assert refused(sign, path, signing=key(), target=other) == "target-exists"
+    assert refused(strip, path, target=other) == "target-exists"
+    assert refused(add, path, [signed_bundle()], target=other) == "target-exists"
+    assert other.read_bytes() == there
+
+
+def test_another_artifact_is_not_replaced_and_the_same_one_is(tmp_path: Path) -> None:
+    path, other = made(tmp_path), tmp_path / "other.amber"
+    write_artifact(other, members(tree_of(5)))
+    before = other.read_bytes()
+    assert refused(sign, path, signing=key(), target=other) == "target-exists"
+    assert other.read_bytes() == before
+    for target in ("signed", "empty"):
+        (tmp_path / "empty").touch()
+        sign(path, signing=key(), target=tmp_path / target)
+        assert sign(path, signing=key("bob"), target=tmp_path / target).written == (FIRST,)
+
+
+def test_a_detached_bundle_is_written_though_the_same_signature_stands_inside(tmp_path: Path) -> None:
+    path = made(tmp_path)
+    sign(path, signing=key())
+    done = sign(path, signing=key(), detached=True)
+    assert (done.written, done.there) == ((f"{path}.0002-oms.sigstore.json",), ())
+    assert Path(done.written[0]).read_bytes() == held(path)[FIRST]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_the_line_end_of_a_passphrase_is_no_part_of_it(tmp_path: Path, end: str) -> None:
+    data = key().encrypted(PASSPHRASE.encode())
+    assert sign(made(tmp_path), key=data, passphrase=PASSPHRASE + end).written == (FIRST,)
+    assert sign(tmp_path / "m.amber", key=data, passphrase=(PASSPHRASE + end).encode()).there == (FIRST,)
+
+
+def test_a_public_key_in_place_of_the_private_one(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    for name, data in (("key.pub", key().public.pem), ("key.der", key().public.der)):
+        (tmp_path / name).write_bytes(data)
+        (tmp_path / "key").write_bytes(b"the private one")
+        with pytest.raises(AmberError) as caught:
+            sign(made(tmp_path), key=tmp_path / name)
+        assert (caught.value.code, caught.value.where) == ("key-malformed", str(tmp_path / name))
+        assert caught.value.message == "this is a public key; the private key is wanted"
+        assert str(tmp_path / "key") in caught.value.hint
+    assert not [each for each in recwarn if issubclass(each.category, AmberWarning)]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(None, "a public key"), (b"\x80\x04pickle", "something else"), (b"", "nothing"),
+     (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "a damaged certificate")],
+)  # fmt: skip
+def test_a_file_that_is_no_certificate_is_called_what_it_is(tmp_path: Path, data: bytes | None, said: str) -> None:
+    (tmp_path / "alice.pub").write_bytes(key().public.pem if data is None else data)
+    with pytest.raises(AmberError) as caught:
+        certificate_chain([str(tmp_path / "alice.pub")])
+    assert caught.value.code == "certificate-invalid"
+    assert caught.value.message == f"holds {said}, and no certificate in PEM or DER"
+
+
+def test_what_is_no_artifact_is_told_who_writes_one(tmp_path: Path) -> None:
+    for data in (b"\x80\x04" + bytes(100), b"x"):
+        (tmp_path / "model.pkl").write_bytes(data)
+        with pytest.raises(AmberError) as caught:
+            sign(tmp_path / "model.pkl", signing=key())
+        assert caught.value.code == "container-not-canonical"
+        assert "amber.save" in caught.value.hint
+        assert "incomplete" not in caught.value.hint
+
+
+def test_the_certificate_of_a_stranger_has_the_digest_of_its_leaf(tmp_path: Path) -> None:
+    ca = key("ca")
+    root = issue.issue_ca(ca, "CA")
+    leaf = issue.issue_leaf(ca, root, key().public, "release@example.org")
+    sign(made(tmp_path), signing=key(), chain=(leaf, root))
+    with check(tmp_path / "m.amber", Policy(preset="open")) as checked:
+        assert [each.identity for each in checked.signatures] == [f"leaf sha256 {hashlib.sha256(leaf).hexdigest()}"]

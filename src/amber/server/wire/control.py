@@ -43,7 +43,8 @@ class Order(_Frame, frozen=True, kw_only=True):
 
     `artifact`: path of a private copy, where no descriptor can be sent. `name`, `version`: served as; "": as the
     manifest says. `routes`: what may be asked, the served one first; none: the program where there is one, else the
-    original. `policy`: the reader's, as `Policy.to_dict` writes it. `expect`: the name the manifest must have.
+    original. `policy`: the reader's, as `Policy.to_dict` writes it. `policy_source`: the file
+    it was read from, "" for none. `expect`: the name the manifest must have.
     `memory`: bytes of address space on top of what the libraries take; None: no bound. `seconds`: until it must be
     ready. `spawn`: the loader itself becomes the one worker, since processes are not forked. `front`: process id of
     the front. `modules`: the front's `sys.path`.
@@ -54,6 +55,7 @@ class Order(_Frame, frozen=True, kw_only=True):
     artifact: str = ""
     routes: list[Route] = []
     policy: dict[str, Any] = {}
+    policy_source: str = ""
     expect: str = ""
     memory: int | None = None
     seconds: float = 120.0
@@ -67,8 +69,8 @@ class Order(_Frame, frozen=True, kw_only=True):
 
     @staticmethod
     def policy_of(policy: Policy) -> dict[str, Any]:
-        """Return the field that says a policy."""
-        return {"policy": policy.to_dict()}
+        """Return the fields that say a policy."""
+        return {"policy": policy.to_dict(), "policy_source": policy.source}
 
 
 class Serve(_Frame, frozen=True, kw_only=True):

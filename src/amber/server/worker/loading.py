@@ -76,7 +76,7 @@ class _Original:
 
 def policy_of(order: Order) -> Policy:
     """Return the reader's policy."""
-    return Policy.from_dict(order.policy, "the policy")
+    return Policy.from_dict(order.policy, order.policy_source or "the policy")
 
 
 def load(order: Order, source: Source, *, mmap: Mapped = "auto") -> Loaded:
@@ -115,6 +115,7 @@ def load(order: Order, source: Source, *, mmap: Mapped = "auto") -> Loaded:
     if word in WRONG:
         raise CaseError(f"verdict-{word}", f"asked as requests are, {said}", where=manifest.name)
     _settle(checked, manifest)
+    loaded.notes += checked.report.notes  # unsigned, say: nobody that the policy names vouches for it
     loaded.seconds = {**seconds, "all": time.perf_counter() - begin}
     return loaded
 

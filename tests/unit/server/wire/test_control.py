@@ -10,6 +10,7 @@ import re
 import socket
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -30,6 +31,7 @@ from amber.server.wire.control import (
     loader_end,
 )
 from amber.server.wire.starting import sealed
+from amber.server.worker.loading import policy_of
 
 
 def _refuses() -> bool:
@@ -160,3 +162,13 @@ def test_a_sealed_copy_cannot_be_changed() -> None:
     with pytest.raises(OSError, match="not permitted"):
         os.ftruncate(descriptor, 0)
     os.close(descriptor)
+
+
+def test_refusals_of_a_loader_name_the_file_of_the_policy(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text('verdict = "equivalent"\n')
+    policy = Policy.from_file(tmp_path / "policy.toml")
+    found = policy_of(Order(**Order.policy_of(policy)))
+    assert found == policy
+    assert found.source == str(tmp_path / "policy.toml")
+    assert found.digest == policy.digest
+    assert policy_of(Order(**Order.policy_of(Policy()))).source == "the policy"

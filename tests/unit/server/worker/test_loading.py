@@ -94,6 +94,10 @@ def test_the_policy_is_kept(shelf: Any, order: Order, code: str) -> None:
     assert code_of(order, shelf("matrix")[0]) == code
 
 
+def test_what_nobody_vouches_for_says_so(shelf: Any) -> None:
+    assert "unsigned: nobody that the policy names vouches for it" in load(Order(), shelf("matrix")[0]).notes
+
+
 def test_a_program_is_wanted_where_there_is_none(shelf: Any) -> None:
     assert code_of(Order(routes=["program"]), shelf("neighbours")[0]) == "program-missing"
 
