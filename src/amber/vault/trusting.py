@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from amber.trust.judge import Found
 
 COUNTED = "counted"
+REMEMBERING = ("verify", "serve")  # the verbs that compare with what was seen, and raise it
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,8 @@ def decided(trusted: Trusted, manifest: Manifest, id: str, size: int) -> tuple[R
     if policy.floor is not None:
         below = _by(policy.floor, trusted, manifest, id, size, trusted.floor)
         refused += tuple(each for each in below if each not in refused)
-    refused += _seen(policy, manifest, id)
+    if trusted.asked.verb in REMEMBERING:
+        refused += _seen(policy, manifest, id)
     if refused or not trusted.asked.replays:
         settled(trusted, manifest, id, size, refused)
     return refused

@@ -184,6 +184,7 @@ def test_seen_rises_only_after_every_step_and_under_named_signers(tmp_path: Path
     assert amber.verify(put(old), policy=policy).exit_code == 0
     assert amber.verify(put(new), policy=policy).exit_code == 0
     assert amber.verify(put(old), policy=policy).refused[0].startswith("version-rollback: ")
+    assert amber.load(put(old), policy=policy) is not None, "of load's memory there is none: a rule's minimum decides"
     other = by(saved(tmp_path, version="1.3.0", flip=True), ALICE)
     assert amber.verify(put(other), policy=policy).refused[0].startswith("version-reused: ")
 
