@@ -11,7 +11,7 @@ from amber.errors import UsageError
 from amber.models.claims import gate_claim, replay_claim
 from amber.policy import Policy
 from amber.vault import attest as vault
-from amber.vault.key_files import private_key
+from amber.vault.key_files import signing_by
 from amber.vault.sign import Path, ends
 
 if TYPE_CHECKING:
@@ -137,10 +137,7 @@ def attest(
     given = {name: value for name, value in words.items() if value}
     check_words(kind, given)
     ends(path, target)
-    if (key is None) == (signing is None):
-        raise UsageError("signer-invalid", "give a key or a signer, and not both", where="key")
-    who = private_key(key, passphrase) if key is not None else signing  # before a model runs for it
-    assert who is not None  # noqa: S101 - one of the two was given
+    who = signing_by(key, passphrase, signing)  # before a model runs for it
     claim = _claim(path, kind, policy, given)
     allow = policy.allow if policy is not None else ()
     done = vault.attest(path, claim, who, chain=chain, target=target, detached=detached, allow=allow)

@@ -14,10 +14,9 @@ from typing import Any
 
 from amber import __version__
 from amber.archive import canonical, names
-from amber.archive.digests import Buffer, root_of
-from amber.archive.hashing import hash_members
+from amber.archive.digests import root_of
 from amber.archive.manifest import Manifest
-from amber.archive.source import Source
+from amber.archive.source import Source, hashes_of
 from amber.errors import CaseError, FormatError, SourceError, UsageError
 from amber.models import environment
 from amber.models.verify import verify
@@ -26,7 +25,7 @@ from amber.report import Report, Verdict
 from amber.trust import predicates
 from amber.vault.attest import Claim
 from amber.vault.check import open_checked
-from amber.vault.trusting import Asked
+from amber.vault.trusting import Asked, bundles_of
 
 PROGRAMS = "programs"  # name of the test of all programs
 _WORDS: dict[Verdict, predicates.TestOutcome] = {
@@ -61,7 +60,7 @@ def replay_claim(source: Source, *, policy: Policy | None = None, at: datetime |
     _must_say_something(report)
     _must_not_be_ours(report)
     with open_checked(source, rules, asked=Asked(purpose="move")) as proved:
-        digests = hash_members(proved.opened.members).sha256
+        digests = hashes_of(proved.opened).sha256
         _must_be(root_of(digests), report)
         manifest = proved.manifest
     cases = {name: digest for name, digest in digests.items() if name.startswith(names.CASES)}
@@ -179,11 +178,8 @@ def _environment(manifest: Manifest) -> dict[str, Any]:
 def _counted(source: Source, policy: Policy, report: Report, asked: Asked) -> list[dict[str, Any]]:
     """Return the bundles that counted, by the bytes that are judged here once more."""
     with open_checked(source, policy, asked=asked) as proved:
-        bundles: dict[str, Buffer] = {**proved.opened.members, **asked.bundles}
-        if (root_of(hash_members(proved.opened.members).sha256), proved.trusted.signatures) != (
-            report.id,
-            report.signatures,
-        ):
+        bundles = bundles_of(proved.opened.members, asked)
+        if (proved.root(), proved.trusted.signatures) != (report.id, report.signatures):
             raise _changed(report)
         return [
             predicates.descriptor(name=each.member, digest={"sha256": hashlib.sha256(bundles[each.member]).hexdigest()})

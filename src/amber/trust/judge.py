@@ -49,6 +49,7 @@ class Found:
         root: Subject of the statement: the id, or for a foreign `oms` one the root of its order.
         time: When the signature is known to have existed; None where nobody vouches for it.
         detail: One sentence for a person.
+        result: The one word of an attestation that a policy compares; empty where its kind has none.
         predicate: What the statement says, as plain data; not checked beyond `oms`.
     """
 
@@ -62,6 +63,7 @@ class Found:
     root: str
     time: datetime | None
     detail: str
+    result: str
     predicate: Any
 
 
@@ -124,7 +126,7 @@ def _found(member: str, data: bytes, digests: Mapping[str, str], id: str, known:
             f"the statement is about {said.subject}, and this artifact is {id}",
             where=member,
         )
-    predicates.result_of(said.predicate_type, said.predicate, member)  # a policy may ask for it: refused here, or read
+    result = predicates.result_of(said.predicate_type, said.predicate, member)
     answer = known.who(read, member)
     return Found(
         member=member,
@@ -137,6 +139,7 @@ def _found(member: str, data: bytes, digests: Mapping[str, str], id: str, known:
         root=said.subject,
         time=answer.time,
         detail=answer.detail,
+        result=result,
         predicate=said.predicate,
     )
 

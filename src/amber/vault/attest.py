@@ -13,13 +13,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from amber.archive import names
-from amber.archive.digests import artifact_id
 from amber.archive.source import Source
-from amber.errors import SaveError, SourceError
+from amber.errors import SaveError
 from amber.trust import predicates
-from amber.trust.bundle import PAYLOAD_TYPE, encode_certificate, encode_key
 from amber.trust.keys import Signing
-from amber.trust.pae import pae
+from amber.trust.sealing import sealed
 from amber.trust.statement import attestation
 from amber.vault.check import open_checked
 from amber.vault.sbom.make import described
@@ -71,15 +69,7 @@ def bundle_of(claim: Claim, signing: Signing, chain: Sequence[bytes] = ()) -> by
         SaveError: `attest-too-large`: more bytes than such a bundle may have.
         SourceError: `signer-failed`.
     """
-    payload = claim.payload
-    message = pae(PAYLOAD_TYPE, payload)
-    signature = signing.sign(message)
-    if not signing.public.verify(message, signature):
-        raise SourceError("signer-failed", "the signature is not one by the public key", where="signer")
-    if chain:
-        data = encode_certificate(payload, signature, chain)
-    else:
-        data = encode_key(payload, signature, signing.public.hint)
+    data = sealed(claim.payload, signing, chain)
     most = names.signature_bytes(f"{names.SIGNATURES}0001-{claim.kind}.sigstore.json", 0)
     if len(data) > most:
         raise SaveError(
@@ -142,7 +132,7 @@ def identified(source: Source) -> tuple[str, str]:
         FormatError, SourceError: It is not whole, or cannot be read.
     """
     with open_checked(source, asked=Asked(purpose="move")) as proved:
-        id = proved.id or artifact_id({name: [view] for name, view in proved.opened.members.items()})
+        id = proved.root()
         proved.opened.confirm()
         return id, proved.manifest.name
 

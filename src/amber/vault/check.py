@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from amber.archive import names
-from amber.archive.digests import check_digests, compare_digests, root_of
+from amber.archive.digests import artifact_id, check_digests, compare_digests, root_of
 from amber.archive.manifest import Manifest, decode_manifest
 from amber.archive.manifest_rules import check_values
 from amber.archive.member_rules import check_members
@@ -128,6 +128,10 @@ class Proved:
     policy: Policy
     trusted: Trusted
     id: str = ""
+
+    def root(self) -> str:
+        """Return the id, computed now where nothing asked for it before."""
+        return self.id or artifact_id({name: [view] for name, view in self.opened.members.items()})
 
     @property
     def later(self) -> tuple[Step, ...]:

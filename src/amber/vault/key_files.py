@@ -15,7 +15,7 @@ from amber.errors import AmberWarning, LimitError, UsageError
 from amber.policy import encodings
 
 if TYPE_CHECKING:
-    from amber.trust.keys import PrivateKey, PublicKey
+    from amber.trust.keys import PrivateKey, PublicKey, Signing
 
 _KEY_BYTES = 64 * 1024
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -46,6 +46,23 @@ def private_key(key: str | os.PathLike[str] | bytes, passphrase: str | bytes | N
         return keys.private(key, secret)
     path = check_path(key)
     return keys.private(read_private(path), secret, path)
+
+
+def signing_by(
+    key: str | os.PathLike[str] | bytes | None, passphrase: str | bytes | None, signing: Signing | None
+) -> Signing:
+    """Return what signs: the one of a private key and another signer that was given.
+
+    Raises:
+        SourceError: The key's file cannot be read.
+        UsageError: `signer-invalid`: both, or neither; otherwise as `private_key` does.
+    """
+    if (key is None) == (signing is None):
+        raise UsageError("signer-invalid", "give a key or a signer, and not both", where="key")
+    if signing is not None:
+        return signing
+    assert key is not None  # noqa: S101 - one of the two was given
+    return private_key(key, passphrase)
 
 
 def read_private(path: str) -> bytes:

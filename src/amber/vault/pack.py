@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from amber.archive.digests import Buffer, artifact_id
+from amber.archive.digests import Buffer
 from amber.archive.source import Source, check_path
 from amber.archive.write import write_artifact, write_folder
 from amber.errors import FormatError, SourceError, UsageError
@@ -29,9 +29,8 @@ def unpack(source: Source, directory: str | os.PathLike[str], *, policy: Policy 
         SourceError: The source cannot be read or the directory cannot be written.
     """
     with open_checked(source, policy, asked=Asked(purpose="move")) as proved:
-        members = _pieces(proved)
-        write_folder(directory, members)
-        return artifact_id(members)
+        write_folder(directory, _pieces(proved))
+        return proved.root()
 
 
 def pack(
@@ -60,11 +59,10 @@ def pack(
     if not os.path.isdir(path):
         raise SourceError("source-not-folder", "is not a folder", where=path, hint="pack takes what unpack wrote")
     with open_checked(path, policy, asked=Asked(purpose="move")) as proved:
-        members = _pieces(proved)
-        found = artifact_id(members)
+        found = proved.root()
         if id is not None and id != found:
             raise FormatError("id-mismatch", f"the folder has the id {found}, {id} was demanded", where=path)
-        write_artifact(target, members)
+        write_artifact(target, _pieces(proved))
         return found
 
 

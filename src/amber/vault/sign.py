@@ -19,12 +19,12 @@ from amber.archive.digests import compare_digests, root_of
 from amber.archive.folder_signatures import check_signatures
 from amber.archive.hashing import ALL
 from amber.archive.source import Source, check_path, hashes_of, open_source
-from amber.errors import AuditError, FormatError, SourceError, UsageError
+from amber.errors import AuditError, FormatError, UsageError
 from amber.limits import DEFAULT
 from amber.policy import Policy
 from amber.vault import beside, replacing
 from amber.vault.check import check, read_manifest
-from amber.vault.key_files import private_key, read_small
+from amber.vault.key_files import read_small, signing_by
 from amber.vault.trusting import Asked
 
 if TYPE_CHECKING:
@@ -85,11 +85,7 @@ def sign(
         UsageError: The key, passphrase or chain cannot be used.
     """
     path, goal = ends(source, target)
-    if (key is None) == (signing is None):
-        raise UsageError("signer-invalid", "give a key or a signer, and not both", where="key")
-    if signing is None:
-        assert key is not None  # noqa: S101 - said above
-        signing = private_key(key, passphrase)
+    signing = signing_by(key, passphrase, signing)
     if chain:
         from amber.trust import own_chain
 
@@ -220,8 +216,9 @@ class _Signer:
 
     def bundle(self, found: _Whole, there: Mapping[str, bytes]) -> tuple[bytes, str]:
         """Return the bundle; or nothing, and the name of the one among `there` that says the same by the same key."""
-        from amber.trust.bundle import PAYLOAD_TYPE, encode_certificate, encode_key
+        from amber.trust.bundle import PAYLOAD_TYPE
         from amber.trust.pae import pae
+        from amber.trust.sealing import sealed
         from amber.trust.statement import oms
 
         payload = oms(found.name, found.digests)
@@ -229,13 +226,7 @@ class _Signer:
         for name, data in there.items():
             if self._is_ours(data, name, payload, message):
                 return b"", name
-        public = self._signing.public
-        signature = self._signing.sign(message)
-        if not public.verify(message, signature):
-            raise SourceError("signer-failed", "the signature is not one by the public key", where="signer")
-        if self._chain:
-            return encode_certificate(payload, signature, self._chain), ""
-        return encode_key(payload, signature, public.hint), ""
+        return sealed(payload, self._signing, self._chain), ""
 
     def signed(self, found: _Whole, written: str, there: str) -> Signed:
         """Return what was done: a bundle was written, or was there."""

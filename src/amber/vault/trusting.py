@@ -87,7 +87,7 @@ class Trusted:
             has_programs=bool(manifest.programs),
             route=self.asked.route,
             signers=frozenset(each.signer for each in counted if each.kind == "oms"),
-            attested=tuple(Attested(each.kind, each.signer, _result(each)) for each in counted if each.kind != "oms"),
+            attested=tuple(Attested(each.kind, each.signer, each.result) for each in counted if each.kind != "oms"),
             expect=self.asked.expect,
         )
 
@@ -98,6 +98,16 @@ def asks_for_root(policy: Policy, members: Mapping[str, object], asked: Asked) -
         return False
     there = bool(asked.bundles) or any(map(names.is_signature, members))
     return there or policy.names_signers or policy.needs_id
+
+
+def bundles_of(members: Mapping[str, memoryview], asked: Asked) -> dict[str, bytes]:
+    """Return the bytes of every bundle, inside and detached, by the name it has in the report."""
+    bundles = {name: bytes(view) for name, view in members.items() if names.is_bundle(name)}
+    for path, data in asked.bundles.items():
+        while path in bundles:  # spelt like a member, which is judged all the same
+            path = f"./{path}"
+        bundles[path] = data
+    return bundles
 
 
 def judged(
@@ -117,11 +127,7 @@ def judged(
     """
     at = asked.at or datetime.now(UTC)
     check_signature_sizes({name: len(view) for name, view in members.items()})
-    bundles = {name: bytes(view) for name, view in members.items() if names.is_bundle(name)}
-    for path, data in asked.bundles.items():
-        while path in bundles:  # spelt like a member, which is judged all the same
-            path = f"./{path}"
-        bundles[path] = data
+    bundles = bundles_of(members, asked)
     if not bundles or asked.purpose == "replay":
         return Trusted(policy, asked, at, Step(2, "not-present"))
     from amber.trust.judge import judge
@@ -225,10 +231,3 @@ def _signature(found: Found, root: str) -> Signature:
         root="" if found.root == root else found.root,
         detail=found.detail,
     )
-
-
-def _result(found: Found) -> str:
-    from amber.trust.predicates import result_of
-    from amber.trust.statement import KINDS
-
-    return result_of(KINDS[found.kind][0], found.predicate, found.member)

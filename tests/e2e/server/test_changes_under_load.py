@@ -13,11 +13,9 @@ pytest.importorskip("onnxruntime")
 
 from amber.server.front.keys import add
 from tests.e2e.server.served_versions import write_lines
-from tests.e2e.server.under_load import Load, Serving, children, replace, serving
+from tests.e2e.server.under_load import PREDICT, ROW, Load, children, replace, serving, slope
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="several workers need Linux")
-PREDICT = "/v1/models/line:predict"
-ROW = b"[[1.0]]"
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +28,6 @@ def path(artifacts: Path, tmp_path: Path) -> Path:
     """The file that is served: a line of slope 1."""
     shutil.copy(artifacts / "1.amber", tmp_path / "line.amber")
     return tmp_path / "line.amber"
-
-
-def slope(server: Serving) -> float:
-    status, body = server.ask("POST", PREDICT, ROW)
-    assert status == 200, body
-    return round(float(body.partition(b"[")[2].partition(b"]")[0]), 6)
 
 
 def test_unloading_under_load_tears_no_answer(path: Path, tmp_path: Path) -> None:

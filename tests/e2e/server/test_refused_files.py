@@ -16,11 +16,9 @@ import amber
 from amber.cli.tour.tampering import shift_means
 from tests.e2e.server.served_versions import write_lines
 from tests.e2e.server.small_models import churn
-from tests.e2e.server.under_load import Load, Serving, replace, serving
+from tests.e2e.server.under_load import PREDICT, ROW, Load, replace, serving, slope
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="several workers need Linux")
-PREDICT = "/v1/models/line:predict"
-ROW = b"[[1.0]]"
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +31,6 @@ def path(artifacts: Path, tmp_path: Path) -> Path:
     """The file that is served: a line of slope 1."""
     shutil.copy(artifacts / "1.amber", tmp_path / "line.amber")
     return tmp_path / "line.amber"
-
-
-def slope(server: Serving) -> float:
-    status, body = server.ask("POST", PREDICT, ROW)
-    assert status == 200, body
-    return round(float(body.partition(b"[")[2].partition(b"]")[0]), 6)
 
 
 def test_what_cannot_be_taken_in_leaves_the_old_version(artifacts: Path, path: Path, tmp_path: Path) -> None:

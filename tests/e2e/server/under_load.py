@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 60
+PREDICT = "/v1/models/line:predict"
+ROW = b"[[1.0]]"
 
 
 class Serving:
@@ -159,3 +161,10 @@ def replace(path: Path, source: Path) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_bytes(source.read_bytes())
     os.replace(fresh, path)
+
+
+def slope(server: Serving) -> float:
+    """The answer to `ROW`: the slope of the line that is served."""
+    status, body = server.ask("POST", PREDICT, ROW)
+    assert status == 200, body
+    return round(float(body.partition(b"[")[2].partition(b"]")[0]), 6)

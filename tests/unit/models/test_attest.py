@@ -338,6 +338,15 @@ def test_a_gate_counts_detached_bundles(churn: Path, signer: keys.PrivateKey) ->
     assert [each["digest"]["sha256"] for each in said["inputAttestations"]] == [hashlib.sha256(data).hexdigest()]
 
 
+def test_a_gate_counts_a_detached_bundle_that_is_spelt_like_a_member(churn: Path, signer: keys.PrivateKey) -> None:
+    beside = Path(sign(churn, signing=signer, detached=True).written[0]).read_bytes()
+    member = sign(churn, signing=signer).written[0]
+    done = made(churn, "vsa", signer, policy=policy_of(signer), bundles={member: beside}, **GATE)
+    said = statement(churn, done.written[0], signer)["predicate"]
+    assert [each["name"] for each in said["inputAttestations"]] == [member, f"./{member}"]
+    assert {each["digest"]["sha256"] for each in said["inputAttestations"]} == {hashlib.sha256(beside).hexdigest()}
+
+
 def test_a_gate_that_expects_another_name_fails(churn: Path, signer: keys.PrivateKey) -> None:
     done = made(churn, "vsa", signer, detached=True, expect="fraud", **GATE)
     assert done.result == "FAILED"
