@@ -11,6 +11,7 @@ from types import FrameType
 
 import pytest
 
+from amber.server.exchange import Failure
 from amber.server.front.endpoints import process as process_module
 from amber.server.front.endpoints import worker_lane
 from amber.server.front.endpoints.bounds import Bounds
@@ -111,5 +112,23 @@ def test_a_loader_that_hears_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch
         os.kill(worker, signal.SIGKILL)
         await until(lambda: bool(ended))
         assert queue.lanes == 0
+
+    play("sleep", scene)
+
+
+def test_a_request_is_not_to_blame_for_a_worker_that_died_with_its_loader() -> None:
+    async def scene(process: Process, queue: Queue) -> None:
+        process.on_end = lambda reason: queue.fail(Failure(503, "loader-died", reason))
+        loader, worker = process.pids
+        os.kill(loader, signal.SIGSTOP)  # the worker's end is seen before the loader's
+        caller = Caller(queue)
+        caller.ask("first")
+        await asyncio.sleep(0.2)  # the worker begins
+        os.kill(worker, signal.SIGKILL)
+        await asyncio.sleep(0.3)
+        assert caller.status("first") is None
+        os.kill(loader, signal.SIGKILL)
+        await until(lambda: caller.status("first") is not None)
+        assert caller.status("first") == 503
 
     play("sleep", scene)

@@ -211,6 +211,12 @@ class Queue:
             self._free(slot)
         self.on_probe(lane, failure)
 
+    def out_of_reach(self, lane: Lane) -> None:
+        """Give a worker nothing more; `lost` follows when it is known whether it ended alone."""
+        slot = self._slots.get(lane)
+        if slot in self._idle:
+            self._idle.remove(slot)
+
     def lost(self, lane: Lane, begun: bool = True) -> None:
         """Take that a worker is gone. What it ran is repeated request by request; one that was alone is the reason.
 

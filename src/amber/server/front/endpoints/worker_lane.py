@@ -94,11 +94,19 @@ class WorkerLane:
             self._queue.answered(self, found)
 
     def _give_up(self) -> None:
-        """Ask it no more: what it wrote was no answer, or it cannot be reached. What it ran is repeated elsewhere."""
+        """Ask it no more: what it wrote was no answer, or it cannot be reached.
+
+        What it ran is repeated, or to blame, when the loader says that it has ended (`close`): a worker also dies with
+        its loader, of which no request is the reason, and may be seen to before the loader is. Where it is the loader
+        itself nobody says so. Not at once in either case: the queue may be sending.
+        """
         self._loop.remove_reader(self.lane.fd)
         self.kill()
-        # not at once: the queue may be sending, and the loader's end, of which no request is the reason, is heard first
-        self._loop.call_soon(self._lost)
+        self._loop.call_soon(self._lost if self.pid == self._loader else self._out_of_reach)
+
+    def _out_of_reach(self) -> None:
+        if self._queue is not None:
+            self._queue.out_of_reach(self)
 
     def _lost(self) -> None:
         queue, self._queue = self._queue, None
