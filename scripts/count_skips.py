@@ -2,8 +2,8 @@
 
 Usage: python scripts/count_skips.py ENVIRONMENT JUNIT_XML
 
-`tests/expected-skips.toml` holds the number per environment. A missing library or a broken fixture
-would otherwise switch tests off in silence.
+`tests/expected-skips.toml` holds the number per environment, and for the slow tests. A missing library or a
+broken fixture would otherwise switch tests off in silence.
 """
 
 from __future__ import annotations

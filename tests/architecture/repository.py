@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,12 +48,25 @@ class Module:
 
     @property
     def parsed(self) -> ast.Module:
-        return ast.parse(self.source, filename=str(self.path))
+        return _parsed(self.path)
 
     @property
     def layer(self) -> str:
         parts = self.name.split(".")
         return parts[1] if len(parts) > 1 else ""
+
+
+@cache
+def _parsed(path: Path) -> ast.Module:
+    """Many tests look at every source: each is read once. Nobody changes a tree."""
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def called(call: ast.Call) -> str:
+    """The last name of what is called: ``fail`` of ``errors.fail(...)``; empty where it has none."""
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr
+    return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 def modules() -> list[Module]:

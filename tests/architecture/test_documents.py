@@ -19,7 +19,10 @@ PAGES = ["README.md", "CONTRIBUTING.md", "docs/index.md", "docs/concepts.md", "d
 PAGES += sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "tutorials").glob("*.md"))
 
 
-SLOW = {"docs/trust.md", "docs/tutorials/sign.md"}  # dozens of commands, each a process
+# Many commands, each a process. The README, the concepts and the errors stay with the quick ones.
+SLOW = {"docs/index.md", "docs/trust.md"} | {
+    f"docs/tutorials/{name}.md" for name in ("own-class", "program", "serve", "sign")
+}
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.slow] * (page in SLOW)) for page in PAGES])
@@ -72,6 +75,7 @@ def test_every_make_target_is_phony_and_explained() -> None:
     assert {
         "demo",
         "test",
+        "test-slow",
         "lint",
         "docs",
         "bench",

@@ -11,7 +11,7 @@ import pytest
 
 from amber.codes import CODES
 from amber.server.failures import FAILURES, SECTIONS
-from tests.architecture.repository import ROOT, modules
+from tests.architecture.repository import ROOT, called, modules
 
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 # Made of a verdict's word, or of what refused an artifact: codes of `amber.codes`.
@@ -30,7 +30,7 @@ def answered() -> Iterator[tuple[int | None, str]]:
     for node in server():
         if isinstance(node, ast.Call):
             named = {each.arg: each.value for each in node.keywords}
-            name = ast.unparse(node.func).rpartition(".")[2]
+            name = called(node)
             if name == "Failure":
                 yield from _pair(*[*node.args, named.get("status"), named.get("code")][:2])
             elif name in ("Refused", "Failed"):

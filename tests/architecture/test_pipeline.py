@@ -34,7 +34,7 @@ def expected(environment: str) -> int:
     return number
 
 
-@pytest.mark.parametrize("environment", ["newest", "oldest"])
+@pytest.mark.parametrize("environment", ["newest", "slow", "oldest"])
 def test_as_many_skips_as_expected_are_fine_and_one_more_is_not(environment: str, tmp_path: Path) -> None:
     most = expected(environment)
     assert count(junit(tmp_path, 5, most), environment).returncode == 0
@@ -53,11 +53,11 @@ def test_the_pipeline_calls_targets_that_exist() -> None:
     assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
     assert "set -euo pipefail" in text
     called = set(re.findall(r"^make ([a-z-]+)", text, flags=re.MULTILINE))
-    assert {"lint", "test", "test-oldest", "docs", "demo"} <= called
+    assert {"lint", "test", "test-slow", "test-oldest", "docs", "demo"} <= called
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert not {name for name in called if not re.search(rf"^{name}:", makefile, flags=re.MULTILINE)}
     counted = set(re.findall(r"count_skips\.py ([a-z]+)", text))
-    assert counted == {"newest", "oldest"}
+    assert counted == {"newest", "slow", "oldest"}
 
 
 def test_the_oldest_environment_is_inside_what_the_extras_allow() -> None:

@@ -13,8 +13,7 @@ import pytest
 
 from tests.architecture.repository import PACKAGE, ROOT
 
-# One worker for the whole file: the wheel is built once.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
+pytestmark = pytest.mark.slow
 
 
 def call(*argv: object, cwd: Path) -> str:

@@ -1,6 +1,7 @@
 """Every scikit-learn estimator comes back with the same answers, to the bit, and goes on working.
 
-The specimens are those of `tests.zoo`. Each is fitted anew where a test changes it; each is saved once.
+The specimens are those of `tests.zoo`. Each is fitted anew where a test changes it; each is saved once, without cases:
+those are in `test_cases_of_estimators`.
 """
 
 from __future__ import annotations
@@ -33,44 +34,6 @@ from tests.zoo.specimen import grown
 pytestmark = [pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")]
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [found.name for found in specimens()]
-
-# One of each family: the recording of cases costs time.
-WITH_SAMPLE = [
-    "LogisticRegression[string-labels]",
-    "RandomForestClassifier[missing]",
-    "HistGradientBoostingClassifier[from-dtype]",
-    "GradientBoostingRegressor[huber]",
-    "SVC[probability]",
-    "SVC[rbf-csr]",
-    "GaussianProcessRegressor[nested]",
-    "KNeighborsClassifier[kd_tree]",
-    "KernelDensity[gaussian]",
-    "IsolationForest[contamination]",
-    "IsotonicRegression[clip]",
-    "SplineTransformer[periodic]",
-    "OneHotEncoder[ignore]",
-    "TfidfVectorizer[english-bigrams]",
-    "DictVectorizer[dense]",
-    "MLPClassifier[adam]",
-    "PCA[whiten]",
-    "KMeans[elkan]",
-    "Birch[threshold]",
-    "GaussianMixture[full]",
-    "GridSearchCV[make-scorer]",
-    "StackingClassifier[passthrough]",
-    "CalibratedClassifierCV[isotonic]",
-    "TransformedTargetRegressor[log1p]",
-    "ClassifierChain[order]",
-    "IterativeImputer[bounds]",
-    "TunedThresholdClassifierCV[f1]",
-    "ColumnTransformer[frame]",
-    "ColumnTransformer[pandas-output]",
-    "Pipeline[columns-logistic]",
-    "Pipeline[tfidf-logistic]",
-    "Pipeline[own-class]",
-    "FeatureUnion[weights]",
-    "DecisionTreeClassifier[two-outputs]",
-]
 
 # These hold a matrix of negative strides (rows in reverse), which NumPy multiplies in another order of
 # additions than the same matrix in a natural layout. An artifact keeps the strides; a pickle does not, and its answers
@@ -123,11 +86,6 @@ def artifact(folder: Path, name: str) -> Kept:
 
 def reloaded(folder: Path, name: str) -> Any:
     return amber.load(artifact(folder, name).path, policy=policy_for(specimen(name)), replay="never")
-
-
-def rows(inputs: Any, count: int) -> Any:
-    """The first rows of any kind of input."""
-    return inputs.iloc[:count] if hasattr(inputs, "iloc") else inputs[:count]
 
 
 def fitted_attributes(model: Any) -> dict[str, Any]:
@@ -246,31 +204,6 @@ def test_all_artifacts_answer_the_same_in_a_fresh_process(folder: Path, tmp_path
 
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout.splitlines()[-1]) == {}
-
-
-@pytest.mark.parametrize("name", WITH_SAMPLE)
-def test_cases_recorded_from_a_sample_replay_as_identical(tmp_path: Path, name: str) -> None:
-    found = specimen(name)
-    path = tmp_path / "model.amber"
-
-    amber.save(found.make(), path, sample=rows(found.inputs, 64), policy=policy_for(found))
-    model, report = amber.load(path, policy=policy_for(found), replay="always", report=True)
-
-    assert report.verdict == "identical", str(report)
-    assert amber.verify(path, policy=policy_for(found)).verdict == "identical"
-    assert type(model) is type(found.make())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in NAMES if "[" not in name])
-def test_cases_made_without_a_sample_replay_as_identical(tmp_path: Path, name: str) -> None:
-    found = specimen(name)
-    path = tmp_path / "model.amber"
-
-    amber.save(found.make(), path)
-    _, report = amber.load(path, replay="always", report=True)
-
-    assert report.verdict in ("identical", "unchecked"), str(report)
 
 
 def test_the_zoo_holds_every_class_of_this_scikit_learn() -> None:

@@ -279,6 +279,7 @@ def test_arrays_in_and_out(tmp_path: Path) -> None:
     assert (tmp_path / "out.csv").read_text().startswith("pca0,pca1\n")
 
 
+@pytest.mark.slow
 def test_a_class_of_ones_own(patient: list[str], tmp_path: Path) -> None:
     package = tmp_path / "lib" / "mypkg"
     package.mkdir(parents=True)

@@ -18,10 +18,7 @@ from fuzz.harness import Harness
 from fuzz.parent import Parent
 from tests.hostile import pretending
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="the fuzzer's limits are those of Linux"),
-    pytest.mark.xdist_group("fuzzing"),  # one child process for all
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fuzzer's limits are those of Linux")
 VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
 SEEDS = [path.read_bytes() for path in sorted((VECTORS / "accept").glob("*.amber")) if path.stat().st_size < 20_000]
 

@@ -468,6 +468,7 @@ except Exception as error:
     assert done.stdout == "refused True\n", done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the fuzzer's limits are those of Linux")
 def test_a_short_run_of_the_fuzzer_finds_nothing(tmp_path: Path) -> None:
     runner = graphs.Runner(tmp_path)

@@ -189,7 +189,10 @@ INTERFACES: dict[str, tuple[str, Callable[[Any], None]]] = {
 }
 
 
-@pytest.mark.parametrize("name", PLANS)
+LARGE = "a_million_rules"
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name == LARGE)) for name in PLANS])
 def test_a_hostile_plan_is_refused_when_it_is_opened(artifacts: dict[str, dict[str, bytes]], name: str) -> None:
     model, change = PLANS[name]
     with pytest.raises((FormatError, LimitError)) as refused:

@@ -13,7 +13,6 @@ import pytest
 
 from tests.unit.spec.vectors import index
 
-pytestmark = pytest.mark.xdist_group("reading")  # each half is read once
 ROOT = Path(__file__).resolve().parents[2]
 GROWN = 96 << 20  # bytes; the largest vector is one MiB
 

@@ -26,6 +26,7 @@ import numpy as np
 from pathlib import Path
 from sklearn.neighbors import KNeighborsClassifier
 import amber
+from amber.limits import Limits
 file = Path(sys.argv[1]) / "m.amber"
 rows = np.random.default_rng(1).normal(size=(5, 8))
 def make():
@@ -33,7 +34,7 @@ def make():
     amber.save(KNeighborsClassifier(3).fit(X, X[:, 0] > 0), file, sample=X[:10])
 def answers():
     model = amber.load(file)
-    report = amber.verify(file)
+    report = amber.verify(file, policy=amber.Policy(limits=Limits(replay_seconds=300)))
     amber.save(model, file.with_name(f"{os.getpid()}.amber"))
     amber.unpack(file, file.with_name(f"{os.getpid()}"))
     return report.verdict, model.predict_proba(rows).tolist()
@@ -77,6 +78,7 @@ def run(*words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_sixteen_threads_at_once(tmp_path: Path) -> None:
     found: dict[str, Any] = json.loads(run("-m", "tests.steady.crowd", str(tmp_path)))
     assert found["jobs"] > 20
@@ -112,7 +114,14 @@ def test_two_recordings_leave_everything_as_it_was() -> None:
     assert before == (surroundings(), list(warnings.filters), warnings.showwarning)
 
 
-@pytest.mark.parametrize("body", [FORK, SPAWN, AT_THE_END], ids=["fork", "spawn", "at the end"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(FORK, id="fork"),
+        pytest.param(SPAWN, id="spawn", marks=pytest.mark.slow),
+        pytest.param(AT_THE_END, id="at the end"),
+    ],
+)
 def test_other_processes_and_the_end_of_this_one(tmp_path: Path, body: str) -> None:
     # the pool of the hash library does not live on in a fork; no thread is started once the interpreter ends
     script = tmp_path / "script.py"

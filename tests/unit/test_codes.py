@@ -6,16 +6,14 @@ import ast
 import json
 import re
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from amber import codes
 from amber.limits import Limits
 from amber.report import STEPS
+from tests.architecture.repository import PACKAGE, ROOT, called, modules
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "src" / "amber"
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 # Functions that make an error or a problem from a code, besides classes named ...Error and Problem.
 MAKERS = {"Problem", "problem", "fail", "bad_input", "_error"}
@@ -25,10 +23,10 @@ PAIRS = ("vocabulary/", "adapters/values.py")
 
 @cache
 def trees() -> dict[str, ast.Module]:
-    files = [path for path in PACKAGE.rglob("*.py") if path.name != "codes.py"]
-    return {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in files}
+    return {str(m.path.relative_to(PACKAGE)): m.parsed for m in modules() if m.path.name != "codes.py"}
 
 
+@cache
 def raised() -> dict[str, str]:
     """Codes as they stand at the start of a call or of a (code, message) pair, with the file they stand in."""
     nodes = [(name, node) for name, tree in trees().items() for node in ast.walk(tree)]
@@ -40,7 +38,7 @@ def raised() -> dict[str, str]:
 
 
 def makes_error(call: ast.Call) -> bool:
-    maker = ast.unparse(call.func).rpartition(".")[2]
+    maker = called(call)
     return bool(call.args) and (maker.endswith("Error") or maker in MAKERS)
 
 

@@ -46,6 +46,7 @@ def test_unloading_under_load_tears_no_answer(path: Path, tmp_path: Path) -> Non
     assert len(load.bodies) == 1
 
 
+@pytest.mark.slow
 def test_swaps_with_four_workers_fail_no_request(artifacts: Path, path: Path, tmp_path: Path) -> None:
     with serving(tmp_path, path.name, "--reload", "--workers", "4") as server, Load(server, PREDICT, ROW, 16) as load:
         for count, number in enumerate((2, 1, 2), start=1):

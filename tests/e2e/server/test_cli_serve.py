@@ -192,6 +192,7 @@ def test_a_model_that_is_refused_is_not_served_and_the_others_are(tmp_path: Path
         assert urllib3.request("GET", f"{url}/v2/health/ready", retries=False).status == 503
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes the certificate")
 def test_keys_and_tls(tmp_path: Path, rows: Path) -> None:
     certificate(tmp_path)

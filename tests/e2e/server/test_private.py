@@ -99,7 +99,7 @@ def digits(values: Any) -> list[str]:
     return [repr(float(each))[:DIGITS] for each in values]
 
 
-@pytest.mark.parametrize("route", ["program", "original"])
+@pytest.mark.parametrize("route", ["program", pytest.param("original", marks=pytest.mark.slow)])
 def test_values_stay_with_who_sent_them(artifacts: Path, tmp_path: Path, route: str) -> None:
     path = tmp_path / "people.amber"
     path.write_bytes((artifacts / "people.amber").read_bytes())

@@ -33,6 +33,7 @@ def path(artifacts: Path, tmp_path: Path) -> Path:
     return tmp_path / "line.amber"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_taken_in_leaves_the_old_version(artifacts: Path, path: Path, tmp_path: Path) -> None:
     with serving(tmp_path, path.name, "--reload") as server, Load(server, PREDICT, ROW) as load:
         whole = (artifacts / "2.amber").read_bytes()
@@ -74,6 +75,7 @@ def test_a_full_disk_or_memory_leaves_the_old_version(artifacts: Path, path: Pat
     assert set(load.statuses) == {200}
 
 
+@pytest.mark.slow
 def test_a_drifted_file_never_takes_traffic(tmp_path: Path) -> None:
     path = tmp_path / "churn.amber"
     shutil.copy(churn(), path)

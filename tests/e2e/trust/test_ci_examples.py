@@ -16,7 +16,7 @@ from tests.architecture.repository import ROOT
 from tests.architecture.shell import bash, command_lines
 from tests.e2e.trust.pipelines import EXAMPLES, Outcome, Place, example, run_github, run_gitlab
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ci-examples")]
+pytestmark = pytest.mark.slow
 PASSPHRASE = "correct horse battery staple"
 FILES = ("train.py", "requirements.txt", "policy.toml")
 

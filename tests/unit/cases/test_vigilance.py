@@ -44,7 +44,6 @@ def test_there_is_more_than_one_environment() -> None:
     assert len(every_environment()) >= 2
 
 
-@pytest.mark.xdist_group("quiet")
 @pytest.mark.parametrize("environment", every_environment())
 def test_no_false_alarm(artifacts: Path, environment: Environment) -> None:
     found = heard(sys.executable, artifacts, environment, alone_rows=6)
@@ -71,7 +70,6 @@ def found(name: str) -> tuple[list[str], list[str]]:
     return lost(name, 300)
 
 
-@pytest.mark.xdist_group("faults")
 @pytest.mark.parametrize("name", FAULTY)
 def test_faults_are_always_caught(name: str) -> None:
     visible, missed = found(name)
@@ -79,7 +77,6 @@ def test_faults_are_always_caught(name: str) -> None:
     assert missed == []
 
 
-@pytest.mark.xdist_group("faults")
 def test_every_kind_of_fault_is_among_them() -> None:
     assert {fault.split(" of ")[0] for name in FAULTY for fault in found(name)[0]} == KINDS
 
