@@ -95,7 +95,7 @@ def test_rows_are_answered_and_read_by_the_same_bytes(
 def test_the_process_that_is_measured_judges_the_file_again(members: Members, tmp_path: Path) -> None:
     """Bench opens the path in other processes, seconds after it was judged."""
     order = bench_worker.Order(
-        side="original", source=str(put(tmp_path / "m.amber", members)), program="", path=[],
+        side="original", source=bytes(put(tmp_path / "m.amber", members)), program="", path=[],
         policy=WANTS_ALICE.to_dict(), method="predict", methods=[], layout="matrix", columns=[], kept=[], rows=1,
         started=0.0,
     )  # fmt: skip

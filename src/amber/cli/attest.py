@@ -10,7 +10,7 @@ import click
 
 from amber.cli import render
 from amber.cli.commands import Command
-from amber.cli.options import as_json, policy_of, policy_options, said
+from amber.cli.options import as_json, bundle_option, filled, policy_of, policy_options, said
 from amber.cli.signing import OUTPUT_HELP, signing_of, signing_options
 from amber.report import EXIT_DRIFTED, EXIT_OK, EXIT_REFUSED
 
@@ -47,7 +47,7 @@ _BUILD = "https://ci.example.org/builder --build-type https://ci.example.org/tra
 @click.option("--type", "kind", type=click.Choice(_KINDS), required=True, help="What is stated.")
 @signing_options
 @click.option("--detached", is_flag=True, help="Write the bundle beside the file, and leave the file alone.")
-@click.option("--output", "target", metavar="FILE", help=OUTPUT_HELP)
+@click.option("--output", "target", metavar="FILE", callback=filled, help=OUTPUT_HELP)
 @click.option("--at", metavar="TIME", help="test-result: a time to state. vsa: the time of judgement; default: now.")
 @click.option("--format", type=click.Choice(["cyclonedx", "spdx"]), help="sbom: CycloneDX 1.7 (default) or SPDX 3.0.1.")
 @click.option("--builder-id", metavar="URI", default="", help="provenance: who built it.")
@@ -64,7 +64,7 @@ _BUILD = "https://ci.example.org/builder --build-type https://ci.example.org/tra
 @click.option("--resource-uri", metavar="URI", default="", help="vsa: the artifact, as its users name it.")
 @click.option("--policy-uri", metavar="URI", default="", help="vsa: where the policy is to be had.")
 @click.option("--expect", metavar="NAME", callback=said, help="vsa: the name the artifact must have.")
-@click.option("--bundle", "bundles", metavar="FILE", multiple=True, help="vsa: a detached bundle to count. Repeat it.")
+@bundle_option(help="vsa: a detached bundle to count.")
 @as_json
 @policy_options
 def command(
@@ -75,7 +75,7 @@ def command(
     at: str | None,
     format: str | None,
     parameters: tuple[str, ...],
-    bundles: tuple[str, ...],
+    bundles: dict[str, bytes],
     as_json: bool,
     policy_file: str | None,
     allow: tuple[str, ...],
@@ -114,7 +114,7 @@ def command(
         target=target,
         detached=detached,
         policy=policy,
-        bundles=_bundles(bundles),
+        bundles=bundles,
         **words,
     )
     render.out(json.dumps(done.to_dict(), indent=2) if as_json else _text(done))
@@ -145,13 +145,6 @@ def _parameters(texts: tuple[str, ...]) -> dict[str, str]:
     if len(found) != len(pairs):
         raise click.UsageError("--parameter: a name stands twice")
     return found
-
-
-def _bundles(paths: tuple[str, ...]) -> dict[str, bytes]:
-    from amber.vault.beside import MOST_BYTES
-    from amber.vault.key_files import read_small
-
-    return {path: read_small(path, MOST_BYTES) for path in paths}
 
 
 def _text(done: Attested) -> str:

@@ -9,7 +9,7 @@ import click
 
 from amber.cli import render
 from amber.cli.commands import Command
-from amber.cli.options import as_json, policy_of, policy_options
+from amber.cli.options import as_json, bundle_option, policy_of, policy_options
 from amber.report import EXIT_UNCHECKED
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--program", metavar="NAME", help="Which program, where there are several. Default: the one in float64.")
 @as_json
 @policy_options
+@bundle_option()
 def command(
     file: str,
     rows: int,
@@ -42,6 +43,7 @@ def command(
     as_json: bool,
     policy_file: str | None,
     allow: tuple[str, ...],
+    bundles: dict[str, bytes],
 ) -> int:
     """Measure the original beside its program on this machine, and compare their answers.
 
@@ -53,7 +55,7 @@ def command(
     from amber.models.bench import bench
 
     with render.progress("bench") as progress:
-        done = bench(file, rows=rows, method=method, program=program, policy=policy, progress=progress)
+        done = bench(file, rows=rows, method=method, program=program, policy=policy, progress=progress, bundles=bundles)
     if as_json:
         render.out(json.dumps(done.to_dict(), ensure_ascii=False, indent=2))
     else:

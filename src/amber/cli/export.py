@@ -8,7 +8,7 @@ import click
 
 from amber.cli import render
 from amber.cli.commands import Command
-from amber.cli.options import as_json, policy_of, policy_options
+from amber.cli.options import as_json, bundle_option, policy_of, policy_options
 
 
 @click.command(
@@ -27,6 +27,7 @@ from amber.cli.options import as_json, policy_of, policy_options
 @click.option("--program", metavar="NAME", help="Which program, where there are several. Default: the one in float64.")
 @as_json
 @policy_options
+@bundle_option()
 def command(
     file: str,
     model: str,
@@ -35,6 +36,7 @@ def command(
     as_json: bool,
     policy_file: str | None,
     allow: tuple[str, ...],
+    bundles: dict[str, bytes],
 ) -> int:
     """Write the certified program as plain ONNX, to be run without Amber.
 
@@ -45,7 +47,7 @@ def command(
     policy = policy_of(policy_file, allow)
     from amber.models.export import export
 
-    done = export(file, model, program=program, cases=cases, policy=policy)
+    done = export(file, model, program=program, cases=cases, policy=policy, bundles=bundles)
     text = json.dumps(done.to_dict(), ensure_ascii=False, indent=2) if as_json else render.for_terminal(str(done))
     render.out(text)
     return 0

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from amber.cli import render
 from amber.cli.commands import Command
-from amber.cli.options import as_json, policy_of, policy_options
+from amber.cli.options import as_json, bundle_option, policy_of, policy_options
+
+if TYPE_CHECKING:
+    from amber.models.freezing import Precision
 
 
 @click.command(
@@ -32,6 +36,7 @@ from amber.cli.options import as_json, policy_of, policy_options
 )  # fmt: skip
 @as_json
 @policy_options
+@bundle_option()
 def command(
     file: str,
     output: str | None,
@@ -40,6 +45,7 @@ def command(
     as_json: bool,
     policy_file: str | None,
     allow: tuple[str, ...],
+    bundles: dict[str, bytes],
 ) -> int:
     """Freeze the model into a program that runs without its library, and certify it by the recorded cases.
 
@@ -50,6 +56,7 @@ def command(
     policy = policy_of(policy_file, allow)
     from amber.models.freeze import freeze
 
-    done = freeze(file, output, precision="float32" if precision == "float32" else "float64", policy=policy)
+    exact: Precision = "float32" if precision == "float32" else "float64"
+    done = freeze(file, output, precision=exact, policy=policy, bundles=bundles)
     render.out(json.dumps(done.to_dict(), ensure_ascii=False, indent=2) if as_json else str(done))
     return 0

@@ -11,7 +11,7 @@ import click
 
 from amber.cli import render
 from amber.cli.commands import Command
-from amber.cli.options import as_json
+from amber.cli.options import as_json, filled
 from amber.cli.signing import passphrase_options
 from amber.errors import UsageError
 
@@ -36,7 +36,11 @@ if TYPE_CHECKING:
     ),
 )
 @click.option(
-    "--out", required=True, metavar="FILE", help="The private key to write (not *.pub); FILE.pub is the public one."
+    "--out",
+    required=True,
+    metavar="FILE",
+    callback=filled,
+    help="The private key to write (not *.pub); FILE.pub is the public one.",
 )
 @click.option(
     "--curve", type=click.Choice(("P-256", "P-384", "P-521")), default="P-256", show_default=True, help="Kind of key."

@@ -17,7 +17,7 @@ from amber.errors import SourceError, UsageError
 from amber.policy import files, force, places, private_file, written
 from amber.policy.patterns import any_matches
 from amber.policy.policy import Policy
-from amber.policy.revoked import Revoked, RevokedKey
+from amber.policy.revoked import Revoked, RevokedKey, check_hex
 from amber.policy.rules import Line, Rule
 from amber.policy.signers import Certificate, Key, Keyless, Signer
 
@@ -33,7 +33,8 @@ class Change:
     Args:
         path: The keyring.
         signer: The signer as it is now, or as it was when it was taken out.
-        fingerprints: Of the keys and roots that were added or revoked.
+        fingerprints: Of the keys and roots that were added or revoked, or whose revocation was taken back.
+        ids: Of the artifacts likewise.
         uncovered: Patterns for which nobody is left: unsigned artifacts of these names pass again.
         notes: What else a person should know.
     """
@@ -41,6 +42,7 @@ class Change:
     path: str
     signer: Signer | None = None
     fingerprints: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
     uncovered: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
@@ -111,7 +113,7 @@ def add(
         _write(file, policy, (*others, new))
         given = (*(each.fingerprint for each in keys), *(each.fingerprint for each in certificates))
         said = _void(policy.revoked, keys, certificates, until)
-        return Change(file, new, given, _uncovered(policy.signers, (*others, new)), said)
+        return Change(file, new, given, uncovered=_uncovered(policy.signers, (*others, new)), notes=said)
 
 
 def remove(label: str) -> Change:
@@ -162,7 +164,45 @@ def revoke(
         )
         _write(file, replace(policy, revoked=revoked), policy.signers)
         given = (*fingerprints, *([certificate] if certificate else []))
-        return Change(file, signer, given, notes=_beside_keys(signer))
+        return Change(file, signer, given, (id,) if id else (), notes=_beside_keys(signer))
+
+
+def restore(label: str = "", *, id: str = "", key: str = "", certificate: str = "") -> Change:
+    """Take a revocation back: what was revoked counts again, as far as the rest of the keyring lets it.
+
+    Args:
+        label: A signer, all of whose keys that are revoked count again.
+        id: An artifact.
+        key: Fingerprint of a key.
+        certificate: Fingerprint of a certificate.
+
+    Raises:
+        SourceError: `keyring-unusable`.
+        UsageError: `not-revoked`, `label-unknown`, a value is not valid, or the keyring was changed by hand.
+    """
+    for text, where in ((id, "--id"), (key, "--key"), (certificate, "--certificate")):
+        if text:
+            check_hex(text, where)
+    with _changing() as (file, policy):
+        signer = _named(policy, label, file) if label else None
+        named = {each.fingerprint for each in signer.keys} if signer else {key}
+        before = policy.revoked
+        keys = dict.fromkeys(each.fingerprint for each in before.keys if each.fingerprint in named)
+        ids = dict.fromkeys(each for each in before.ids if each == id)
+        certificates = dict.fromkeys(each for each in before.certificates if each == certificate)
+        if not (keys or ids or certificates):
+            what = f"no key of {label}" if label else next(each for each in (id, key, certificate) if each)
+            said = f"{what} is revoked" if label else f"{what} is not revoked"
+            hint = "`amber trust list` shows what is, and of what kind"
+            raise UsageError("not-revoked", said, where=file, hint=hint)
+        revoked = Revoked(
+            tuple(each for each in before.ids if each not in ids),
+            tuple(each for each in before.keys if each.fingerprint not in keys),
+            tuple(each for each in before.certificates if each not in certificates),
+        )
+        _write(file, replace(policy, revoked=revoked), policy.signers)
+        done = (*keys, *certificates, *ids)
+        return Change(file, signer, (*keys, *certificates), tuple(ids), notes=_by_the_machine(done))
 
 
 def _check_new(old: Signer | None, keys: tuple[Key, ...], file: str) -> None:
@@ -184,8 +224,8 @@ def _void(
     taken = {each.fingerprint: each.since for each in revoked.keys}
     now = datetime.now(UTC)
     notes = [
-        f"key {each.fingerprint} is revoked, and signatures with it do not count; to take that back, take it out of "
-        "[revoked] in the keyring"
+        f"key {each.fingerprint} is revoked, and signatures with it do not count; to take that back: "
+        f"amber trust revoke --undo --key {each.fingerprint}"
         for each in keys
         if each.fingerprint in taken
     ]
@@ -202,6 +242,16 @@ def _void(
     if until is not None and until <= now:
         notes.append(f"the end {written.time(until)} has passed, and signatures of this signer do not count")
     return tuple(notes)
+
+
+def _by_the_machine(restored: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the policy of the machine, which is under every other, has revoked all the same."""
+    floor = force.floor()
+    if floor is None:
+        return ()
+    taken = {*floor.revoked.ids, *floor.revoked.certificates, *(each.fingerprint for each in floor.revoked.keys)}
+    said = f"is revoked by the policy of this machine too, {floor.source}, and still does not count"
+    return tuple(f"{each} {said}" for each in restored if each in taken)
 
 
 def _beside_keys(signer: Signer | None) -> tuple[str, ...]:

@@ -8,9 +8,13 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
 
 import click
 
@@ -64,18 +68,57 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "_AMBER_COMPLETE" in os.environ:
         return _complete(os.environ["_AMBER_COMPLETE"])
     render.prepare_streams()
-    with warnings.catch_warnings():
-        warnings.showwarning = render.show_warning
-        return _guarded(words)
+    try:
+        with warnings.catch_warnings(), _ended_in_order():
+            warnings.showwarning = render.show_warning
+            return _guarded(words)
+    except _EndedError as ended:
+        os.kill(os.getpid(), ended.number)  # as if nobody had heeded it: whoever sent it sees it
+        raise
+
+
+class _EndedError(KeyboardInterrupt):
+    """Somebody ends this process; not an error of the command."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, the first time.
+
+    Without that the half of a file stays, a terminal that was asked for a passphrase shows nothing any more, and a
+    process of its own that runs a stranger's model has nobody to end it. A server heeds them in its own way.
+    """
+
+    def end(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise _EndedError(number)
+
+    main_thread = threading.current_thread() is threading.main_thread()  # only there signals can be heeded
+    known = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")) if main_thread else ()
+    heeded = [number for number in known if number is not None and signal.getsignal(number) is signal.SIG_DFL]
+    for number in heeded:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in heeded:
+            if signal.getsignal(number) is end:
+                signal.signal(number, signal.SIG_DFL)
 
 
 def _guarded(words: list[str]) -> int:
     as_json = "--json" in words
     try:
         code = _run(words)
-        sys.stdout.flush()
+        render.flush()
     except BrokenPipeError:
         return render.silence_stdout()
+    except _EndedError:
+        raise
     except (KeyboardInterrupt, click.Abort):
         return _fail(as_json, {"code": "interrupted", "message": "interrupted"}, "interrupted", report.EXIT_INTERRUPTED)
     except click.ClickException as error:
@@ -121,8 +164,8 @@ def _internal(as_json: bool, error: Exception) -> int:
 def _fail(as_json: bool, details: Mapping[str, object], text: str, code: int) -> int:
     try:
         if as_json:
-            render.out(json.dumps({"error": {**details, "exit_code": code}}, ensure_ascii=False, indent=2))
-            sys.stdout.flush()
+            with suppress(SourceError):  # of stdout: stderr says it all the same
+                render.out(json.dumps({"error": {**details, "exit_code": code}}, ensure_ascii=False, indent=2))
         render.error(text)
     except BrokenPipeError:
         render.silence_stdout()

@@ -27,6 +27,13 @@ def said(_: click.Context, parameter: click.Parameter, value: str | None) -> str
     return value or ""
 
 
+def filled(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return the path of an option that says where to write; an empty one is a variable that was lost."""
+    if value == "":
+        raise click.BadParameter("is empty, and no path", param=parameter)
+    return value
+
+
 expect_option = click.option(
     "--expect", metavar="NAME", callback=said, help="The name it must have; the name in a file is its author's word."
 )
@@ -44,6 +51,27 @@ def policy_options(function: F) -> F:
         "--policy", "policy_file", metavar="FILE", help="What you accept, as TOML, in place of the keyring."
     )
     return policy(allow(function))
+
+
+def bundle_option(
+    name: str = "--bundle", help: str = "A detached signature or attestation, which then counts like one inside."
+) -> Callable[[F], F]:
+    """Return the option for detached bundles; the command gets them read, by path.
+
+    Args:
+        name: The option; `--bundle-a` gives the argument `bundles_a`.
+        help: What it is for.
+    """
+    argument = name.removeprefix("--").replace("-", "_").replace("bundle", "bundles")
+    return click.option(name, argument, metavar="BUNDLE", multiple=True, callback=_bundles, help=f"{help} Repeat it.")
+
+
+def _bundles(_: click.Context, __: click.Parameter, paths: tuple[str, ...]) -> dict[str, bytes]:
+    if not paths:
+        return {}
+    from amber.vault.beside import named
+
+    return named(paths)
 
 
 def policy_of(policy_file: str | None, allow: tuple[str, ...]) -> Policy | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import Any
@@ -10,7 +11,7 @@ import click
 
 from amber.cli import render
 from amber.cli.commands import Command
-from amber.cli.options import as_json, expect_option, policy_of, policy_options
+from amber.cli.options import as_json, bundle_option, expect_option, policy_of, policy_options
 
 _CELL_CHARS = 64 * 1024 * 1024  # the csv module's own cap of 128 KiB is too small for documents
 _FORMS = ("csv", "tsv", "jsonl", "parquet", "npy")
@@ -45,6 +46,7 @@ _FORMS = ("csv", "tsv", "jsonl", "parquet", "npy")
 @as_json
 @policy_options
 @expect_option
+@bundle_option()
 def command(
     file: str,
     input: str,
@@ -54,6 +56,7 @@ def command(
     policy_file: str | None,
     allow: tuple[str, ...],
     expect: str,
+    bundles: dict[str, bytes],
     chunk_rows: int | None,
     **wishes: Any,
 ) -> int:
@@ -76,16 +79,18 @@ def command(
 
     csv.field_size_limit(_CELL_CHARS)
     missing = frozenset(wishes.pop("missing"))
-    # a bar between the lines of the predictions would help nobody
-    apart = output not in (None, "-") or not sys.stdout.isatty()
-    with render.progress("predict", wanted=apart) as progress:
+    to_stdout = output in (None, "-")
+    apart = not to_stdout or not sys.stdout.isatty()  # a bar between the lines of the predictions would help nobody
+    writing = render.writing() if to_stdout else contextlib.nullcontext()
+    with writing, render.progress("predict", wanted=apart) as progress:
         done = predict_file(
             file,
             sys.stdin.buffer if input == "-" else input,
-            sys.stdout.buffer if output in (None, "-") else output,
+            sys.stdout.buffer if output is None or to_stdout else output,
             method=method,
             policy=policy,
             expect=expect,
+            bundles=bundles,
             chunk_rows=chunk_rows,
             progress=progress,
             options=Options(missing=missing, delimiter=delimiter, **wishes),

@@ -8,7 +8,7 @@ import click
 
 from amber.cli import render
 from amber.cli.commands import Command
-from amber.cli.options import as_json, policy_of, policy_options
+from amber.cli.options import as_json, bundle_option, policy_of, policy_options
 
 
 @click.command(
@@ -21,11 +21,19 @@ from amber.cli.options import as_json, policy_of, policy_options
 @click.option("-o", "--output", metavar="OUT", required=True, help="The artifact to write.")
 @as_json
 @policy_options
-def command(file: str, output: str, as_json: bool, policy_file: str | None, allow: tuple[str, ...]) -> int:
+@bundle_option()
+def command(
+    file: str,
+    output: str,
+    as_json: bool,
+    policy_file: str | None,
+    allow: tuple[str, ...],
+    bundles: dict[str, bytes],
+) -> int:
     """Write the same model with synthetic rows in place of the recorded ones: a new artifact with a new id."""
     policy = policy_of(policy_file, allow)
     from amber.models.redact import redact
 
-    saved = redact(file, output, policy=policy)
+    saved = redact(file, output, policy=policy, bundles=bundles)
     render.out(json.dumps(saved.to_dict(), ensure_ascii=False, indent=2) if as_json else str(saved))
     return 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import click
 
-from amber.errors import AmberWarning, shown
+from amber.errors import AmberWarning, SourceError, shown
 from amber.report import EXIT_CLOSED_PIPE
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ _VERDICT = {
 
 
 def prepare_streams() -> None:
-    """Never fail on a character that the terminal cannot show."""
+    """Never fail on a character that the terminal cannot show, or where a stream was closed before the start."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # its descriptor too: else that of the next file would be taken for it
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we run
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -64,13 +67,50 @@ def can_show(char: str) -> bool:
 
 
 def out(text: str = "") -> None:
-    """Write one text to stdout."""
-    click.echo(text, color=colours(sys.stdout))
+    """Write one text to stdout.
+
+    Raises:
+        SourceError: `target-unwritable`: the disk is full, say. BrokenPipeError: nobody reads it any more.
+    """
+    with writing():
+        click.echo(text, color=colours(sys.stdout))
+
+
+def flush() -> None:
+    """Write what waits for stdout.
+
+    Raises:
+        SourceError, BrokenPipeError: As `out` does.
+    """
+    with writing():
+        sys.stdout.flush()
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Say of an error of the system that it is one of writing to stdout; for work in which nothing else can have any.
+
+    Raises:
+        SourceError, BrokenPipeError: As `out` does.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence_stdout()  # or the interpreter tries again when it ends
+        said = f"cannot be written: {error.strerror}"
+        raise SourceError("target-unwritable", said, where="standard output") from error
 
 
 def err(text: str = "") -> None:
-    """Write one text to stderr."""
-    click.echo(text, err=True, color=colours(sys.stderr))
+    """Write one text to stderr; where that fails the exit code alone has to say it."""
+    try:
+        click.echo(text, err=True, color=colours(sys.stderr))
+    except BrokenPipeError:
+        raise
+    except OSError:
+        _silence(sys.stderr)
 
 
 def error(text: str) -> None:
@@ -105,10 +145,14 @@ def show_warning(
 
 def silence_stdout() -> int:
     """Forget what could not be written to a closed pipe, and return the exit code of that."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
-    os.close(devnull)
+    _silence(sys.stdout)
     return EXIT_CLOSED_PIPE
+
+
+def _silence(stream: TextIO) -> None:
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, stream.fileno())
+    os.close(devnull)
 
 
 def size(count: int) -> str:

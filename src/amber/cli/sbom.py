@@ -6,6 +6,7 @@ import click
 
 from amber.cli import render
 from amber.cli.commands import Command
+from amber.cli.options import filled
 
 
 @click.command(
@@ -27,7 +28,12 @@ from amber.cli.commands import Command
     show_default=True,
     help="CycloneDX 1.7, or SPDX 3.0.1 as JSON-LD.",
 )
-@click.option("--out", metavar="FILE", help="Write it there instead of to standard output; only JSON is replaced.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    callback=filled,
+    help="Write it there instead of to standard output; nothing but a bill of materials is replaced.",
+)
 def command(file: str, form: str, out: str | None) -> int:
     """Write a bill of materials (ML-BOM): model card, members with digests, packages, licence.
 

@@ -24,6 +24,10 @@ from amber.errors import UsageError
             "amber serve churn.amber --host 0.0.0.0 --allowed-host models.example.com:8080 --api-keys keys.toml",
             "for other machines, with keys",
         ),
+        (
+            "amber serve churn.amber --policy policy.toml --expect churn --reload",
+            "only what the policy takes, while it does",
+        ),
         ("amber serve --config serve.toml --workers 4", "everything from a file, one setting over it"),
         ("amber call churn rows.csv", "ask it, in another shell"),
     ),
@@ -34,6 +38,14 @@ from amber.errors import UsageError
 @click.option("--grpc-port", type=int, metavar="N", help="TCP port of gRPC. Default: no gRPC.")
 @click.option("--workers", type=int, metavar="N", help="Processes that answer, for each model. Default: 1.")
 @click.option("--policy", metavar="FILE", help="What you accept, as TOML: allow, limits, verdict, signers.")
+@click.option(
+    "--expect", metavar="NAME",
+    help="The name it must have, of the one FILE; the name in a file is its author's word.",
+)  # fmt: skip
+@click.option(
+    "--bundle", "bundles", metavar="BUNDLE", multiple=True,
+    help="A detached signature or attestation of the one FILE, which then counts like one inside. Repeat it.",
+)  # fmt: skip
 @click.option("--config", metavar="FILE", help="Settings as TOML; options win (docs/serve.toml shows all).")
 @click.option("--api-keys", metavar="FILE", help="Hashed API keys (amber keys makes them).")
 @click.option("--no-auth", is_flag=True, default=None, help="Whoever reaches the address may ask.")
@@ -44,7 +56,10 @@ from amber.errors import UsageError
 @click.option("--tls-cert", metavar="FILE", help="Certificate chain, PEM.")
 @click.option("--tls-key", metavar="FILE", help="Its private key, PEM.")
 @click.option("--memory", metavar="SIZE", help="All models together take at most this (8GiB).")
-@click.option("--reload", is_flag=True, default=None, help="A changed file is verified and takes over.")
+@click.option(
+    "--reload", is_flag=True, default=None,
+    help="A changed file is verified and takes over; by a changed policy or keyring all are judged anew.",
+)  # fmt: skip
 @click.option(
     "--allow-interface-change", is_flag=True, default=None,
     help="A changed file takes over even where columns or outputs that callers use are gone or others.",
@@ -62,9 +77,10 @@ from amber.errors import UsageError
 def command(files: tuple[str, ...], config: str | None, check: bool, as_json: bool, **options: Any) -> int:
     """Verify models, then answer requests: the Open Inference Protocol (/v2) and a simple API (/v1).
 
-    A model that does not give its recorded answers on this machine, or that the policy refuses, is not served. With
-    --json each event of the server is one line of JSON. Exit code: 0 ended as asked; with --check 0 identical or
-    equivalent, 1 drifted, 2 broken or refused, 3 unchecked.
+    A model that does not give its recorded answers on this machine, or that the policy refuses, is not served; one that
+    the policy takes no more goes out of service (--reload, SIGHUP, and every five minutes). Each decision is one line
+    of JSON on the standard error. With --json each event of the server, decisions among them, is one line of JSON.
+    Exit code: 0 ended as asked; with --check 0 identical or equivalent, 1 drifted, 2 broken or refused, 3 unchecked.
     """
     from amber.server.settings import Settings
 

@@ -1,11 +1,13 @@
 """What `amber serve` shows: for a person what is served where and how to ask it, for a program one JSON line an event.
 
-In: events of the front. Out: text on stdout, a spinner on a terminal's stderr, and the exit code of `--check`.
+In: events of the front. Out: text on stdout, a spinner on a terminal's stderr, and the exit code of `--check`. What the
+policy decided goes to the standard error as the logger `amber.trust` has it, like the lines of the access log.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import shlex
 import sys
 from typing import Any
@@ -15,6 +17,7 @@ from amber.report import EXIT_BY_VERDICT, EXIT_OK, EXIT_REFUSED, EXIT_UNCHECKED,
 from amber.server import events
 from amber.server.events import AnyEvent
 
+_TRUST = logging.getLogger("amber.trust")
 _GRAVEST = (EXIT_OK, EXIT_UNCHECKED, 1, EXIT_REFUSED)  # of several models the gravest code counts
 
 
@@ -33,12 +36,19 @@ class Shown:
         self._loaded: list[events.Loaded] = []
         self._refused: list[events.Refused] = []
         self._spinner = _Spinner(wanted=not as_json)
+        self._record: logging.Handler | None = None
 
     def __enter__(self) -> Shown:
+        if not self._json:  # else each decision is an event
+            self._record = logging.StreamHandler(sys.stderr)
+            _TRUST.addHandler(self._record)
+            _TRUST.setLevel(logging.INFO)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._spinner.stop()
+        if self._record is not None:
+            _TRUST.removeHandler(self._record)
 
     @property
     def exit_code(self) -> int:

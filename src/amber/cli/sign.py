@@ -9,7 +9,7 @@ import click
 
 from amber.cli import render
 from amber.cli.commands import Command
-from amber.cli.options import as_json
+from amber.cli.options import as_json, filled
 from amber.cli.signing import OUTPUT_HELP, signing_of, signing_options
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--detached", is_flag=True, help="Write the bundle beside the file, and leave the file alone.")
 @click.option("--add", metavar="BUNDLE", multiple=True, help="Put in a bundle, with the next free number. Repeat it.")
 @click.option("--strip", is_flag=True, help="Write the file without its signatures.")
-@click.option("--output", "target", metavar="FILE", help=OUTPUT_HELP)
+@click.option("--output", "target", metavar="FILE", callback=filled, help=OUTPUT_HELP)
 @click.option(
     "--allow", metavar="NAME", multiple=True, help="Exact name of a class or function of yours that is in the model."
 )

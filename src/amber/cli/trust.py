@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ("amber trust add alice --key alice.pub --names 'churn-*'", "from now on churn-* must be signed, by alice"),
         ("amber trust list", "who may sign what, until when"),
         ("amber trust revoke alice", "her key was lost: nothing it signed counts, what she signed before included"),
+        ("amber trust revoke --undo alice", "it was not: take the revocation back"),
         ("amber trust remove alice", "forget her; says which names nobody signs any more"),
         ("amber trust forget churn --policy policy.toml", "let an older version of churn pass again"),
     ),
@@ -148,6 +149,7 @@ def remove(label: str, as_json: bool) -> int:
         ("amber trust revoke alice", "all her keys"),
         ("amber trust revoke --key FINGERPRINT --since 2026-11-01", "one key; what a time stamp proves older stands"),
         ("amber trust revoke --id ID", "one artifact, whoever signed it"),
+        ("amber trust revoke --undo --id ID", "take a revocation back: of the same, named the same way"),
     ),
 )
 @click.argument("label", required=False, default="")
@@ -155,23 +157,29 @@ def remove(label: str, as_json: bool) -> int:
 @click.option("--key", metavar="FINGERPRINT", default="", help="One key, known here or not.")
 @click.option("--certificate", metavar="FINGERPRINT", default="", help="A certificate: SHA-256 of its DER, hex.")
 @_since
+@click.option("--undo", is_flag=True, help="Take the revocation back; refused where there is none such.")
 @as_json
-def revoke(label: str, id_: str, key: str, certificate: str, since: str | None, as_json: bool) -> int:
-    """Take a key, a certificate or an artifact back.
+def revoke(label: str, id_: str, key: str, certificate: str, since: str | None, undo: bool, as_json: bool) -> int:
+    """Take a key, a certificate or an artifact back; with --undo, take such a revocation back.
 
     The signer stays in the keyring, so artifacts of its names go on needing a signature. Signatures with a key carry
-    no time of their own: without --since the old ones are void too. To take a revocation back, take its line out of
-    [revoked] in keyring.toml, the file that `amber trust list --json` names.
+    no time of their own: without --since the old ones are void too.
     """
     given = [each for each in (label, id_, key, certificate) if each]
     if len(given) != 1:
         raise click.UsageError("give exactly one of LABEL, --id, --key and --certificate")
     if since is not None and (id_ or certificate):
         raise click.UsageError("--since is for keys")
+    if since is not None and undo:
+        raise click.UsageError("--undo takes all of a revocation back: no --since")
     from amber.cli import keyring
 
-    change = keyring.revoke(label, id=id_, key=key, certificate=certificate, since=_time(since, "--since"))
-    trust_text.show(change, as_json, [f"revoked {each}" for each in change.fingerprints or (id_,)])
+    if undo:
+        change = keyring.restore(label, id=id_, key=key, certificate=certificate)
+    else:
+        change = keyring.revoke(label, id=id_, key=key, certificate=certificate, since=_time(since, "--since"))
+    did = "no longer revoked" if undo else "revoked"
+    trust_text.show(change, as_json, [f"{did} {each}" for each in (*change.fingerprints, *change.ids)])
     return 0
 
 
@@ -209,7 +217,7 @@ def _time(text: str | None, option: str) -> datetime | None:
     return None if text is None else Node(text, option, None).time()
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, hint: str) -> bytes:
     """Return a file of a key or root that was named on the command line.
 
     Raises:
@@ -220,7 +228,6 @@ def _read(path: str) -> bytes:
 
     data = files.read_if_there(path)
     if data is None:
-        hint = "`amber keygen` writes a public key as NAME.pub"
         raise SourceError("source-missing", "there is no such file", where=path, hint=hint)
     return data
 
@@ -228,7 +235,8 @@ def _read(path: str) -> bytes:
 def _key(file: str, until: datetime | None) -> Key:
     from amber.policy import Key, encodings
 
-    return Key(encodings.public_der(_read(file), file), until)
+    data = _read(file, "`amber keygen` writes a public key as NAME.pub")
+    return Key(encodings.public_der(data, file), until)
 
 
 def _certificates(root: str | None, san: str, subject: str) -> tuple[Certificate, ...]:
@@ -237,8 +245,14 @@ def _certificates(root: str | None, san: str, subject: str) -> tuple[Certificate
             raise click.UsageError("--san and --subject go with --certificate-root FILE")
         return ()
     from amber.policy import Certificate, encodings
+    from amber.trust.certificates import can_issue
 
-    return (Certificate(encodings.certificate_der(_read(root), root), san, subject),)
+    hint = "the root is the CA's certificate; `amber keygen --certificate` calls it NAME.ca.pem"
+    der = encodings.certificate_der(_read(root, hint), root)
+    if not can_issue(der):
+        said = "this certificate has issued nothing and never can: no chain would ever end at it"
+        raise UsageError("certificate-invalid", said, where=root, hint=hint)
+    return (Certificate(der, san, subject),)
 
 
 def _keyless(identity: str, issuer: str, trusted_root: str | None) -> tuple[Keyless, ...]:
@@ -249,4 +263,8 @@ def _keyless(identity: str, issuer: str, trusted_root: str | None) -> tuple[Keyl
         raise click.UsageError("--identity, --issuer and --trusted-root go together")
     from amber.policy import Keyless
 
-    return (Keyless(identity, issuer, _read(trusted_root)),)
+    hint = "the file trusted_root.json of the instance"
+    data = _read(trusted_root, hint)
+    if b"trustedroot+json" not in data:  # its media type: any other JSON would be refused at the first bundle only
+        raise UsageError("policy-invalid", "not a trusted root of Sigstore in JSON", where=trusted_root, hint=hint)
+    return (Keyless(identity, issuer, data),)

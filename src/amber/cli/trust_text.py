@@ -24,6 +24,7 @@ def show(change: Change, as_json: bool, lines: list[str]) -> None:
             "file": change.path,
             "label": change.signer.label if change.signer else "",
             "fingerprints": list(change.fingerprints),
+            "ids": list(change.ids),
             "names": list(change.signer.names) if change.signer else [],
             "uncovered": list(change.uncovered),
             "notes": notes,

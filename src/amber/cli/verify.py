@@ -9,8 +9,7 @@ import click
 
 from amber.cli import render
 from amber.cli.commands import Command
-from amber.cli.options import as_json, expect_option, policy_of, policy_options, time_of
-from amber.errors import FormatError
+from amber.cli.options import as_json, bundle_option, expect_option, policy_of, policy_options, time_of
 from amber.report import EXIT_OK, EXIT_REFUSED, EXIT_UNCHECKED
 
 if TYPE_CHECKING:
@@ -34,13 +33,7 @@ _WITHOUT_CASES = (1, 2, 3, 4, 5, 6, 8)  # steps that are asked for where no case
 @as_json
 @policy_options
 @expect_option
-@click.option(
-    "--bundle",
-    "bundles",
-    metavar="FILE",
-    multiple=True,
-    help="A detached signature or attestation, which then counts like one inside. Repeat it.",
-)
+@bundle_option()
 @click.option(
     "--at",
     metavar="TIME",
@@ -53,7 +46,7 @@ def command(
     policy_file: str | None,
     allow: tuple[str, ...],
     expect: str,
-    bundles: tuple[str, ...],
+    bundles: dict[str, bytes],
     at: str | None,
     no_cases: bool,
 ) -> int:
@@ -71,7 +64,7 @@ def command(
         policy=policy,
         cases=not no_cases,
         expect=expect,
-        bundles=_read(bundles),
+        bundles=bundles,
         at=None if at is None else time_of(at, "--at"),
     )
     code = exit_code(report, no_cases=no_cases)
@@ -80,26 +73,6 @@ def command(
     else:
         render.out(render.for_terminal(render.report_text(report)))
     return code
-
-
-def _read(paths: tuple[str, ...]) -> dict[str, bytes]:
-    """Return detached bundles; one that cannot be taken apart is a wrong argument and says nothing of the artifact."""
-    if not paths:
-        return {}
-    from amber.vault.beside import MOST_BYTES
-    from amber.vault.key_files import read_small
-
-    found = {path: read_small(path, MOST_BYTES) for path in paths}
-    from amber.trust.bundle import decode
-
-    for path, data in found.items():
-        try:
-            decode(data, path)
-        except FormatError as error:  # of the option, not of the artifact
-            hint = "--bundle is for a detached signature or attestation (FILE.NNNN-KIND.sigstore.json)"
-            said = f"this is no bundle: {error.message}" if data.lstrip()[:1] == b"{" else "this is no bundle"
-            raise FormatError(error.code, said, where=path, hint=hint) from error
-    return found
 
 
 def exit_code(report: Report, *, no_cases: bool) -> int:

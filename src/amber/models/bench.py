@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
@@ -111,6 +111,7 @@ def bench(
     rounds: int = 3,
     policy: Policy | None = None,
     progress: Progress | None = None,
+    bundles: Mapping[str, bytes] | None = None,
 ) -> Measured:
     """Measure a program beside its original.
 
@@ -122,6 +123,7 @@ def bench(
         rounds: Processes for each side.
         policy: What the reader accepts; `limits.replay_seconds` is the time of one process.
         progress: Called after each process with the share done and the rows answered.
+        bundles: Detached signatures by the path they were read from; they count like those inside.
 
     Raises:
         UsageError: The artifact has no (such) program, or the program no such method.
@@ -132,11 +134,12 @@ def bench(
     from amber.models import program as programs
     from amber.tree.evidence import CLEAN_KINDS
     from amber.vault.check import open_checked
+    from amber.vault.trusting import Asked
 
     if rows < 1 or rounds < 1:
         raise UsageError("input-empty", f"{rows} rows in {rounds} rounds: both are numbers from 1")
     rules = in_force(policy)
-    with open_checked(source, rules, "auto") as checked:
+    with open_checked(source, rules, asked=Asked(bundles=bundles or {})) as checked:
         manifest, members = checked.manifest, checked.opened.members
         info = programs.chosen(manifest, program)
         made = programs.opened(manifest, info, members, rules)
@@ -154,9 +157,10 @@ def bench(
         }
         with as_path(checked) as path:
             order = Order(
-                side="original", source=path, program=info.name, path=[entry for entry in sys.path if entry],
+                side="original", source=path, program=info.name, path=[os.fsencode(each) for each in sys.path if each],
                 policy=rules.to_dict(), method=asked, methods=[], layout=group.layout,
                 columns=parts, kept=kept, rows=rows, started=0.0,
+                bundles=[(os.fsencode(name), data) for name, data in (bundles or {}).items()],
             )  # fmt: skip
             methods = [each for each in made.methods if each != INVERSE]
             found = _rounds(order, methods, rounds, rules.limits.replay_seconds, progress)

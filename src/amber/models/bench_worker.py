@@ -34,9 +34,9 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     """What the child is asked to do; JSON on its standard input."""
 
     side: Literal["original", "program"]
-    source: str
+    source: bytes  # a path as the system has it, which need not be text
     program: str
-    path: list[str]  # the parent's sys.path, so that an allowed module is found where the parent finds it
+    path: list[bytes]  # the parent's sys.path, so that an allowed module is found where the parent finds it
     policy: dict[str, Any]  # of the parent, floor included: the file may be another one by now, and is judged again
     method: str
     methods: list[str]  # whose answers to the batch are sent back
@@ -45,6 +45,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     kept: list[int]  # rows of the request that are answered
     rows: int  # of the batch
     started: float  # time.monotonic() of the parent, which is the same clock
+    bundles: list[tuple[bytes, bytes]] = []  # detached ones by their path, as the parent read them
 
 
 class Said(msgspec.Struct, forbid_unknown_fields=True):
@@ -72,7 +73,7 @@ def main(descriptor: int) -> int:
     """Run one order from standard input; return the exit status."""
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     known = set(sys.path)
-    sys.path.extend(entry for entry in order.path if entry not in known)
+    sys.path.extend(entry for entry in map(os.fsdecode, order.path) if entry not in known)
     outcome = _outcome(order)
     with os.fdopen(descriptor, "wb") as pipe:
         pipe.write(msgspec.json.encode(outcome))
@@ -114,7 +115,7 @@ def _measured(order: Order, stack: contextlib.ExitStack) -> Outcome:
 def _original(order: Order, stack: contextlib.ExitStack) -> Any:
     from amber.models.load import load
 
-    model = load(order.source, policy=_policy(order), replay="never")
+    model = load(os.fsdecode(order.source), policy=_policy(order), replay="never", bundles=_bundles(order))
     from amber.cases.quiet import single_thread
 
     stack.enter_context(single_thread())
@@ -124,13 +125,18 @@ def _original(order: Order, stack: contextlib.ExitStack) -> Any:
 def _program(order: Order) -> Any:
     from amber.models.program import program
 
-    return program(order.source, name=order.program, policy=_policy(order), replay="never")
+    source, bundles = os.fsdecode(order.source), _bundles(order)
+    return program(source, name=order.program, policy=_policy(order), replay="never", bundles=bundles)
 
 
 def _policy(order: Order) -> Any:
     from amber.policy import Policy
 
     return Policy.from_dict(order.policy)
+
+
+def _bundles(order: Order) -> dict[str, bytes]:
+    return {os.fsdecode(path): data for path, data in order.bundles}
 
 
 def table_of(layout: str, parts: Sequence[Part], *, named: bool) -> Any:

@@ -170,14 +170,14 @@ _MODULE = "amber.models.replay_worker"
 class Order(msgspec.Struct, forbid_unknown_fields=True):
     """What the child is asked to do; JSON on its standard input."""
 
-    source: str
+    source: bytes  # a path as the system has it, which need not be text
     manifest: str  # BLAKE3 of manifest.json as checked by the parent
     allow: list[str]
     limits: dict[str, int | float]
     moved: list[str]
     tolerance: tuple[float, float] | None
     model_bytes: int
-    cases_from: str = ""  # diff: replay the cases of another artifact
+    cases_from: bytes = b""  # diff: replay the cases of another artifact
     cases_manifest: str = ""  # BLAKE3 of that one's manifest.json, as checked by the parent
     program: str = ""  # ask this program instead of the model
     may_map: bool = True  # what named signers vouch for is never mapped, here no more than by the caller
@@ -217,7 +217,7 @@ def replay_in_child(
             moved=moved,
             tolerance=tolerance,
             model_bytes=_size(checked, program),
-            cases_from="" if cases_of is None else paths.enter_context(as_path(cases_of)),
+            cases_from=b"" if cases_of is None else paths.enter_context(as_path(cases_of)),
             cases_manifest="" if cases_of is None else _manifest_digest(cases_of),
             program=program,
             may_map=not rules.names_signers,
@@ -246,18 +246,18 @@ def _size(checked: Any, program: str) -> int:
 
 
 @contextlib.contextmanager
-def as_path(checked: Any) -> Iterator[str]:
+def as_path(checked: Any) -> Iterator[bytes]:
     """Yield a path the child can open: the artifact's own, or a private copy of bytes that have none."""
     own = checked.opened.path
     if own:
-        yield os.path.abspath(own)
+        yield os.fsencode(os.path.abspath(own))
         return
     from amber.archive.write import write_artifact
 
     with tempfile.TemporaryDirectory(prefix="amber-") as folder:
         copy = str(Path(folder) / "artifact.amber")
         write_artifact(copy, {name: [view] for name, view in checked.opened.members.items()})
-        yield copy
+        yield os.fsencode(copy)
 
 
 def _outcome(ended: Ended) -> Outcome:

@@ -8,7 +8,8 @@ earlier report.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from amber.archive import canonical, names
 from amber.archive.digests import root_of
 from amber.archive.manifest import Manifest
 from amber.archive.source import Source, hashes_of
-from amber.errors import CaseError, FormatError, SourceError, UsageError
+from amber.errors import CaseError, FormatError, SourceError, UsageError, shown
 from amber.models import environment
 from amber.models.verify import verify
 from amber.policy import Policy, in_force
@@ -182,10 +183,18 @@ def _counted(source: Source, policy: Policy, report: Report, asked: Asked) -> li
         if (proved.root(), proved.trusted.signatures) != (report.id, report.signatures):
             raise _changed(report)
         return [
-            predicates.descriptor(name=each.member, digest={"sha256": hashlib.sha256(bundles[each.member]).hexdigest()})
+            predicates.descriptor(
+                name=_name_of(each.member, proved.opened.members),
+                digest={"sha256": hashlib.sha256(bundles[each.member]).hexdigest()},
+            )
             for each in report.signatures
             if each.status == "counted"
         ]
+
+
+def _name_of(bundle: str, members: Container[str]) -> str:
+    """Return what a statement calls a bundle: of a detached one the file's name, not where it lay on this machine."""
+    return bundle if bundle in members else shown(os.path.basename(bundle))
 
 
 def _must_say_something(report: Report) -> None:

@@ -76,7 +76,15 @@ class Difference:
 
 
 @needed()
-def diff(a: Any, b: Any, *, policy: Policy | None = None, answers: bool = True) -> Difference:
+def diff(
+    a: Any,
+    b: Any,
+    *,
+    policy: Policy | None = None,
+    answers: bool = True,
+    bundles_a: Mapping[str, bytes] | None = None,
+    bundles_b: Mapping[str, bytes] | None = None,
+) -> Difference:
     """Compare two artifacts.
 
     Args:
@@ -84,6 +92,8 @@ def diff(a: Any, b: Any, *, policy: Policy | None = None, answers: bool = True) 
         b: The second.
         policy: What the reader accepts; both must pass it.
         answers: Replay the cases of `a` on the model of `b`, in a child process.
+        bundles_a: Detached signatures of `a` by the path they were read from; they count like those inside.
+        bundles_b: Those of `b`.
 
     Raises:
         FormatError: One of them is not a valid artifact.
@@ -92,9 +102,11 @@ def diff(a: Any, b: Any, *, policy: Policy | None = None, answers: bool = True) 
     """
     from amber.models.tree_diff import tree_changes
     from amber.vault.check import check
+    from amber.vault.trusting import Asked
 
     rules = in_force(policy)
-    with check(a, rules) as first, check(b, rules) as second:
+    of_a, of_b = Asked(bundles=bundles_a or {}), Asked(bundles=bundles_b or {})
+    with check(a, rules, asked=of_a) as first, check(b, rules, asked=of_b) as second:
         for which, checked in (("first", first), ("second", second)):
             _refuse_broken(which, checked)
         left, right = cast("Manifest", first.manifest), cast("Manifest", second.manifest)

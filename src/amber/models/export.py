@@ -78,6 +78,7 @@ def export(
     program: str | None = None,
     cases: bool = False,
     policy: Policy | None = None,
+    bundles: Mapping[str, bytes] | None = None,
 ) -> Exported:
     """Write the plain ONNX of an artifact's program.
 
@@ -91,6 +92,7 @@ def export(
         program: Name of the program, where there are several.
         cases: Write the recorded cases beside the file, in the form of ONNX's own tests (`test_data_set_0/input_0.pb`).
         policy: What the reader accepts, as for `load`.
+        bundles: Detached signatures by the path they were read from; they count like those inside.
 
     Raises:
         UsageError: The artifact has no (such) program, or nothing but an inverse transform is in it.
@@ -103,11 +105,12 @@ def export(
     from amber.models import program as programs
     from amber.models.rows.writers import whole_file
     from amber.vault.check import open_checked
+    from amber.vault.trusting import Asked
 
     rules = in_force(policy)
     check_target(target)
     path = os.fspath(target)
-    with open_checked(source, rules, "auto") as checked:
+    with open_checked(source, rules, asked=Asked(bundles=bundles or {})) as checked:
         manifest, members = checked.manifest, checked.opened.members
         info = programs.chosen(manifest, program)
         made = programs.opened(manifest, info, members, rules)

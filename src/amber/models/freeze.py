@@ -73,6 +73,7 @@ def freeze(
     *,
     precision: Precision = "float64",
     policy: Policy | None = None,
+    bundles: Mapping[str, bytes] | None = None,
 ) -> Frozen:
     """Write a copy of an artifact with a frozen program that answers its cases like the original.
 
@@ -87,6 +88,7 @@ def freeze(
         precision: `float64`, or `float32` for browsers and accelerators.
         policy: What the reader accepts, as for `load`; `allow` names functions that may be traced, `limits` bound the
             process in which the program is asked the cases (`replay_seconds`, `replay_extra_bytes`).
+        bundles: Detached signatures by the path they were read from; they count like those inside.
 
     Raises:
         FreezeError: No method has a form as a graph, none answers like the original, or the cases could not be asked in
@@ -102,13 +104,14 @@ def freeze(
     from amber.models.descend import descend
     from amber.models.freezing import frozen, process
     from amber.vault.check import open_checked
+    from amber.vault.trusting import Asked
 
     if precision not in ("float64", "float32"):
         raise UsageError("precision-unknown", f"precision={precision!r}", hint="'float64' or 'float32'")
     rules = in_force(policy)
     path = _target(source, target)
     check_target(path)
-    with open_checked(source, rules, "auto") as checked:
+    with open_checked(source, rules, asked=Asked(bundles=bundles or {})) as checked:
         opened, manifest = checked.opened, checked.manifest
         evidence = read_evidence(manifest, opened.members, rules.limits)
         frames = evidence is not None and any(group.layout == "frame" for group in evidence.groups)

@@ -10,6 +10,7 @@ import dataclasses
 import logging
 import time
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from amber.errors import AmberWarning, CaseError, PolicyError, UsageError
@@ -39,6 +40,7 @@ def load(
     report: Literal[False] = ...,
     mmap: bool | Literal["auto"] = ...,
     tolerance: tuple[float, float] | None = ...,
+    bundles: Mapping[str, bytes] | None = ...,
 ) -> Any: ...
 
 
@@ -52,6 +54,7 @@ def load(
     report: Literal[True],
     mmap: bool | Literal["auto"] = ...,
     tolerance: tuple[float, float] | None = ...,
+    bundles: Mapping[str, bytes] | None = ...,
 ) -> tuple[Any, Report]: ...
 
 
@@ -65,6 +68,7 @@ def load(
     report: bool = False,
     mmap: bool | Literal["auto"] = "auto",
     tolerance: tuple[float, float] | None = None,
+    bundles: Mapping[str, bytes] | None = None,
 ) -> Any:
     """Return the model of an artifact. No code from the file runs, and no value in it is trusted before it is checked.
 
@@ -77,6 +81,7 @@ def load(
         report: Return (model, report) instead of the model alone.
         mmap: `auto` maps a local file of 256 MiB or more; True and False decide.
         tolerance: (relative, absolute share of the largest value) in place of the recorded rule; may only tighten.
+        bundles: Detached signatures by the path they were read from; they count like those inside.
 
     Returns:
         The model, or (model, report).
@@ -88,12 +93,13 @@ def load(
         CaseError: The answers are not as recorded (verdict `drifted`).
         PolicyError: The policy refuses it.
         SourceError: It cannot be read.
+        UsageError: An argument is wrong.
     """
     from amber.vault.trusting import Asked
 
     if replay not in ("auto", "always", "never"):
         raise UsageError("replay-unknown", f"replay={replay!r}", hint="'auto', 'always' or 'never'")
-    asked = Asked(expect=expect, route="original", verb="load", replays=True)
+    asked = Asked(expect=expect, route="original", bundles=bundles or {}, verb="load", replays=True)
     model, outcome = loaded(source, policy, asked, replay=replay, mmap=mmap, tolerance=tolerance)
     tell(outcome, report)
     return (model, outcome) if report else model

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -84,6 +84,7 @@ def predict_file(
     chunk_rows: int | None = None,
     progress: Progress | None = None,
     options: Options | None = None,
+    bundles: Mapping[str, bytes] | None = None,
 ) -> Predicted:
     """Answer every row of a file.
 
@@ -97,6 +98,7 @@ def predict_file(
         chunk_rows: Rows answered at once; by default as many as fit about 32 MB.
         progress: Called after each block with the share of the input done (None: unknown) and the rows so far.
         options: How rows are read and written.
+        bundles: Detached signatures by the path they were read from; they count like those inside.
 
     Returns:
         What was done.
@@ -107,7 +109,14 @@ def predict_file(
         AmberError: As `load` raises.
     """
     wishes = options or Options()
-    model, expected = _opened(source, policy, expect, method, wishes.program)
+    asked = Asked(
+        expect=expect,
+        route="program" if wishes.program else "original",
+        bundles=bundles or {},
+        verb="program" if wishes.program else "load",
+        replays=not wishes.program,
+    )
+    model, expected = _opened(source, policy, asked, method)
     form = wishes.form or (writers.form_of(output) if isinstance(output, str) else "csv")
     rows = chunk_rows or MOST_ROWS
     with open_reader(input, rows=min(rows, 1024), header=wishes.header, delimiter=wishes.delimiter) as (reader, where):
@@ -124,12 +133,9 @@ def predict_file(
     return Predicted(run.rows, run.names, (*found.notes, *run.notes))
 
 
-def _opened(source: Any, policy: Policy | None, expect: str, method: str, frozen: bool) -> tuple[Any, Expected]:
+def _opened(source: Any, policy: Policy | None, asked: Asked, method: str) -> tuple[Any, Expected]:
     """Return what answers, and what it takes: of the same bytes, which are read and judged once."""
-    asked = Asked(
-        expect=expect, route="program" if frozen else "original", verb="program" if frozen else "load",
-        replays=not frozen,
-    )  # fmt: skip
+    frozen = asked.route == "program"
     clock = Clock()
     with needed("program") if frozen else needed(), open_checked(source, policy, "auto", asked) as proved:
         if frozen:

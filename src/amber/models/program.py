@@ -6,7 +6,7 @@ runtime is another than the certificate's, the recorded cases are replayed throu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -34,6 +34,7 @@ def program(
     policy: Policy | None = None,
     expect: str = "",
     replay: Replay = "auto",
+    bundles: Mapping[str, bytes] | None = None,
 ) -> Program:
     """Return the frozen program of an artifact; needs onnxruntime and NumPy, not the model's library.
 
@@ -43,6 +44,7 @@ def program(
         policy: What the reader accepts; None: the keyring of this machine, if there is one.
         expect: The name the artifact must have; the name in a file is its author's word.
         replay: `auto` replays the recorded cases where onnxruntime or the machine differ from the certificate's.
+        bundles: Detached signatures by the path they were read from; they count like those inside.
 
     Returns:
         An object with the original's methods: `program.predict(rows)`.
@@ -58,7 +60,8 @@ def program(
 
     if replay not in ("auto", "always", "never"):
         raise UsageError("replay-unknown", f"replay={replay!r}", hint="'auto', 'always' or 'never'")
-    with open_checked(source, policy, "auto", Asked(expect=expect, route="program", verb="program")) as checked:
+    asked = Asked(expect=expect, route="program", bundles=bundles or {}, verb="program")
+    with open_checked(source, policy, "auto", asked) as checked:
         return of_opened(checked, name, replay)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,7 +14,13 @@ from amber.policy import Policy, in_force
 
 
 @needed()
-def redact(source: Any, target: str | os.PathLike[str], *, policy: Policy | None = None) -> Saved:
+def redact(
+    source: Any,
+    target: str | os.PathLike[str],
+    *,
+    policy: Policy | None = None,
+    bundles: Mapping[str, bytes] | None = None,
+) -> Saved:
     """Write a copy of an artifact whose cases hold no recorded row: every column is redrawn, the answers asked anew.
 
     The model's members, card and environment keep their bytes; signatures and programs are dropped, and said so;
@@ -23,6 +30,7 @@ def redact(source: Any, target: str | os.PathLike[str], *, policy: Policy | None
         source: The artifact.
         target: The file to write.
         policy: What the reader accepts, as for `load`.
+        bundles: Detached signatures by the path they were read from; they count like those inside.
 
     Raises:
         AmberError: As `load` raises; and nothing is written.
@@ -36,10 +44,11 @@ def redact(source: Any, target: str | os.PathLike[str], *, policy: Policy | None
     from amber.models.descend import descend
     from amber.models.save import model_bytes
     from amber.vault.check import open_checked
+    from amber.vault.trusting import Asked
 
     rules = in_force(policy)
     check_target(target)
-    with open_checked(source, rules, "auto") as checked:
+    with open_checked(source, rules, asked=Asked(bundles=bundles or {})) as checked:
         opened, manifest = checked.opened, checked.manifest
         tree = read_tree(opened.members, rules.limits)
         audit(tree, rules)

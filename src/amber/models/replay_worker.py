@@ -6,6 +6,7 @@ differ from machine to machine and say nothing about the model.
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import asdict, replace
 from typing import Any, Literal
@@ -39,7 +40,7 @@ def _replay(order: Order) -> Outcome:
 
     rules = Policy(allow=tuple(order.allow), limits=replace(DEFAULT, **order.limits))  # type: ignore[arg-type]
     try:
-        with open_checked(order.source, rules, _mapping(order), Asked(purpose="replay")) as checked:
+        with open_checked(os.fsdecode(order.source), rules, _mapping(order), Asked(purpose="replay")) as checked:
             if _changed(checked, order.manifest):
                 return Outcome("broken", "source-changed", "the file changed while it was verified")
             if order.program:
@@ -92,7 +93,7 @@ def _evidence(order: Order, rules: Any, checked: Any, read_evidence: Any) -> Any
 
     if not order.cases_from:
         return read_evidence(checked.manifest, checked.opened.members, rules.limits)
-    with open_checked(order.cases_from, rules, _mapping(order), Asked(purpose="replay")) as other:
+    with open_checked(os.fsdecode(order.cases_from), rules, _mapping(order), Asked(purpose="replay")) as other:
         if _changed(other, order.cases_manifest):
             raise SourceError("source-changed", "the file with the cases changed while it was compared")
         return read_evidence(other.manifest, other.opened.members, rules.limits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from amber.errors import FormatError, UsageError
@@ -54,14 +54,26 @@ def verify(
     from amber.vault.check import check
     from amber.vault.trusting import Asked
 
-    if at is not None and (not isinstance(at, datetime) or at.utcoffset() is None):
-        said = "needs its zone" if isinstance(at, datetime) else f"is a datetime, not {type(at).__name__}"
-        hint = "datetime(2027, 1, 1, tzinfo=UTC)"
-        raise UsageError("time-invalid", f"a time of judgement {said}", where="at", hint=hint)
+    _check_time(at)
     asked = Asked(expect=expect, bundles=bundles or {}, at=at, verb="verify", replays=True)
     with check(source, policy, asked=asked) as checked:
         report = _verified(checked, cases, tolerance)
         return _settled(report, checked) if checked.tree is not None else report
+
+
+def _check_time(at: object) -> None:
+    if at is None:
+        return
+    said = f"is a datetime, not {type(at).__name__}"
+    if isinstance(at, datetime):
+        said = "needs its zone" if at.utcoffset() is None else ""
+        try:
+            at.astimezone(UTC)
+        except OverflowError:
+            said = "is beyond the years 1 to 9999"
+    if said:
+        hint = "datetime(2027, 1, 1, tzinfo=UTC)"
+        raise UsageError("time-invalid", f"a time of judgement {said}", where="at", hint=hint)
 
 
 def _verified(checked: Checked, cases: bool, tolerance: tuple[float, float] | None) -> Report:

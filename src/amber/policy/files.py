@@ -60,7 +60,11 @@ def read_if_there(path: str, *, owner: str = "user") -> bytes | None:
     finally:
         os.close(descriptor)
     if len(data) > MOST_BYTES:
-        raise invalid(path, f"larger than {MOST_BYTES} bytes", "a policy is a page of text; is it the right file?")
+        raise invalid(
+            path,
+            f"larger than {MOST_BYTES} bytes",
+            "a policy, a key or a root is a page of text; is it the right file?",
+        )
     return data
 
 

@@ -32,12 +32,12 @@ def toml(data: bytes, where: str) -> dict[str, Any]:
     """Return the tables of a TOML file.
 
     Raises:
-        UsageError: Not TOML, or not UTF-8.
+        UsageError: Not TOML, not UTF-8, or a key of more than 64 parts.
     """
-    import tomllib
+    from amber.policy.toml import tables  # here: most machines have no file of TOML to read
 
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        return tables(data)
     except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
         if b"PRIVATE KEY" in data:
             hint = "policy = a TOML file; public keys are named in it"

@@ -7,8 +7,8 @@ artifact and no text of a bundle. JSON escapes what is not ASCII, so no string f
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from amber.policy.facts import Facts, Refusal
@@ -35,8 +35,6 @@ def record(policy: Policy, facts: Facts, refused: Collection[Refusal] = (), *, v
     """
     if not heard(refused):
         return
-    import json
-
     from amber.policy.deciding import counted_signers
 
     codes = list(dict.fromkeys(each.code for each in refused))
@@ -52,8 +50,17 @@ def record(policy: Policy, facts: Facts, refused: Collection[Refusal] = (), *, v
         "preset": policy.preset,
         "verb": verb,
     }
-    _log.log(_level(refused), "%s", json.dumps(line, ensure_ascii=True, separators=(",", ":")))
+    write(line)
 
 
-def _level(refused: Collection[Refusal]) -> int:
+def write(line: Mapping[str, Any]) -> None:
+    """Write a line whose fields are there: of a decision made here, or by a process that judged for this one."""
+    import json
+
+    level = _level(line["codes"])
+    if _log.isEnabledFor(level):
+        _log.log(level, "%s", json.dumps(line, ensure_ascii=True, separators=(",", ":")))
+
+
+def _level(refused: Collection[object]) -> int:
     return logging.WARNING if refused else logging.INFO

@@ -92,6 +92,21 @@ def read_root(der: bytes) -> x509.Certificate:
         raise UsageError("policy-invalid", f"a root is no certificate: {error}", hint=hint) from error
 
 
+def can_issue(der: bytes) -> bool:
+    """Whether a root has the one extension that every issuer of a chain must show: without it no chain ends there.
+
+    Raises:
+        UsageError: `policy-invalid`: it is no certificate; `library-missing`.
+    """
+    root = read_root(der)
+    from cryptography import x509
+
+    try:
+        return root.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return False
+
+
 def _read(chain: Sequence[bytes]) -> list[x509.Certificate]:
     from cryptography import x509
 

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from amber.errors import FormatError, shown
@@ -261,12 +261,19 @@ class _Known:
         identity: str,
         time: datetime | None,
     ) -> _Answer:
-        """Apply `until` and the revoked keys to a signature that is right."""
+        """Apply `until`, the revoked keys and the time of judgement to a signature that is right.
+
+        A time from after the time of judgement proves nothing about then. A token of one has been left out before, and
+        what a key or a chain signed is judged without it; a keyless signature is nothing without its time.
+        """
         moment = time or self._at
         matched = _Answer("counted", signer.label, identity, public.fingerprint if public else "", time)
         ends = [end for end in (until, signer.until) if end is not None and moment >= end]
         if public is not None and public.fingerprint in self._revoked_keys(time):
             return replace(matched, status="revoked", detail="the policy has revoked the key")
+        if time is not None and time > self._at:
+            detail = f"first vouched for at {_written(time)}, after the time of judgement, {_written(self._at)}"
+            return replace(matched, status="expired", detail=detail)
         if ends:
             return replace(matched, status="expired", detail=f"counts until {min(ends).isoformat()}")
         return matched
@@ -292,6 +299,10 @@ def _nearest(answers: Iterator[_Answer], hint: str) -> _Answer:
         if _NEARNESS.index(answer.status) >= _NEARNESS.index(best.status):
             best = answer
     return best
+
+
+def _written(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _leaf(read: Bundle) -> str:

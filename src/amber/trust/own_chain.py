@@ -50,7 +50,9 @@ def _kind(data: bytes) -> str:
     if found is None:
         return "something else" if data else "nothing"
     label = found[1].decode("ascii").lower()
-    return "a damaged certificate" if label == "certificate" else f"a {label}"
+    if label == "certificate":
+        return "a damaged certificate"
+    return f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
 
 
 def check(chain: Sequence[bytes], public: PublicKey, at: datetime) -> None:

@@ -52,7 +52,8 @@ def ask(what: str, *, twice: bool = False) -> bytes | None:
         twice: Whether it is a new one, which is asked for a second time.
 
     Raises:
-        UsageError: `passphrase-invalid`: it is empty, or the two are not the same.
+        UsageError: `passphrase-invalid`: it is empty, or the two are not the same; `passphrase-weak`: it is new and
+            short.
     """
     if sys.stdin is None or not sys.stdin.isatty():
         return None
@@ -60,6 +61,8 @@ def ask(what: str, *, twice: bool = False) -> bytes | None:
 
     try:
         first = getpass.getpass(f"Passphrase of {what}: ")
+        if twice:
+            check_new(os.fsencode(first))  # before it is asked for again
         if twice and getpass.getpass("The same again: ") != first:
             raise UsageError("passphrase-invalid", "the two are not the same", where="terminal")
     except EOFError:

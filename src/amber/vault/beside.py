@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from amber.archive import names
 from amber.archive.write import write_file
-from amber.errors import LimitError
+from amber.errors import FormatError, LimitError
 from amber.vault.key_files import read_small
 
 MOST_BYTES = 16 * 1024 * 1024  # of a bundle that is read; `names.signature_bytes` decides by kind
@@ -36,6 +36,29 @@ def detached(path: str, kind: str) -> dict[str, bytes]:
         SourceError: `source-unreadable`.
     """
     return {name: read_small(name, MOST_BYTES) for name in _files(path) if f"-{kind}." in os.path.basename(name)}
+
+
+def named(paths: Iterable[str]) -> dict[str, bytes]:
+    """Return the detached bundles that a person names, by path, each read once.
+
+    Who wrote them, and about what, is judged with the artifact. A file that is none at all is a wrong argument, and
+    says nothing about an artifact.
+
+    Raises:
+        FormatError: `bundle-invalid`. LimitError: `limit-file-bytes`. SourceError: `source-...`: it cannot be read.
+    """
+    found = {path: read_small(path, MOST_BYTES) for path in paths}
+    if found:
+        from amber.trust.bundle import decode  # here: without bundles nothing of trust is needed
+
+        for path, data in found.items():
+            try:
+                decode(data, path)
+            except FormatError as error:
+                hint = "--bundle is for a detached signature or attestation (FILE.NNNN-KIND.sigstore.json)"
+                said = f"this is no bundle: {error.message}" if data.lstrip()[:1] == b"{" else "this is no bundle"
+                raise FormatError(error.code, said, where=path, hint=hint) from error
+    return found
 
 
 def write_detached(path: str, held: Iterable[str], kind: str, data: bytes) -> str:

@@ -117,7 +117,8 @@ def certificate_chain(paths: Sequence[str]) -> tuple[bytes, ...]:
 def _read(path: str, most: int) -> tuple[bytes, int]:
     with open_file(path) as (descriptor, info):
         if info.st_size > most:
-            raise LimitError("limit-file-bytes", f"{info.st_size} bytes, {most} accepted", where=path)
+            hint = "is it the right file?"
+            raise LimitError("limit-file-bytes", f"{info.st_size} bytes, {most} accepted", where=path, hint=hint)
         return bytes(file_fetch(descriptor, path)(0, info.st_size)), info.st_mode
 
 

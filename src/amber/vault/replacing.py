@@ -7,6 +7,7 @@ key or another model. Called by `amber sign`, `amber attest` and `amber sbom`; w
 from __future__ import annotations
 
 import os
+import re
 import stat
 import struct
 
@@ -17,6 +18,8 @@ from amber.errors import SourceError
 from amber.limits import DEFAULT
 
 _LOCAL = struct.Struct("<4s18xL2H")  # the header of a member: its size, and the bytes of its name and its extra field
+_BILL = re.compile(rb'\s*\{[^{}]*("bomFormat"\s*:\s*"CycloneDX"|"@context"\s*:\s*"https://spdx\.org/)')
+_HEAD_BYTES = 4096  # of a document, which says first what it is
 _HINT = "take another name, or move that file away"
 
 
@@ -40,13 +43,13 @@ def check_artifact(source: str, target: str) -> None:
 
 
 def check_document(target: str) -> None:
-    """Refuse to replace a file that is not JSON by a document.
+    """Refuse to replace by a bill of materials what is none: signatures are JSON too.
 
     Raises:
-        SourceError: `target-exists`: it does not begin with `{`; `source-...`: it cannot be read.
+        SourceError: `target-exists`; `source-...`: it cannot be read.
     """
-    if _is_filled(target) and _begin(target, 1) != b"{":
-        raise SourceError("target-exists", "is there already and is not a JSON document", where=target, hint=_HINT)
+    if _is_filled(target) and not _BILL.match(_begin(target, _HEAD_BYTES)):
+        raise SourceError("target-exists", "is there already and is no bill of materials", where=target, hint=_HINT)
 
 
 def _is_filled(path: str) -> bool:

@@ -8,18 +8,19 @@ beside it. Steps 1 to 4 and the names of step 6 are done first, over the very co
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from amber.archive import names
 from amber.archive.append import Draft, rewrite
+from amber.archive.container import file_fetch, read_container
 from amber.archive.digests import compare_digests, root_of
 from amber.archive.folder_signatures import check_signatures
 from amber.archive.hashing import ALL
-from amber.archive.source import Source, check_path, hashes_of, open_source
-from amber.errors import AuditError, FormatError, UsageError
+from amber.archive.source import Source, check_path, hashes_of, open_file, open_source
+from amber.errors import AuditError, FormatError, LimitError, UsageError
 from amber.limits import DEFAULT
 from amber.policy import Policy
 from amber.vault import beside, replacing
@@ -105,7 +106,7 @@ def sign(
             draft.put({**found.signatures, name: data})
         done.append(who.signed(found, name, there))
 
-    rewrite(path, goal, work)
+    _rewrite(path, goal, work)
     return done[-1]
 
 
@@ -158,7 +159,7 @@ def add(
         written = tuple(name for name in held if name not in found.signatures)
         outcome.append(Signed(found.id, path, written, tuple(there)))
 
-    rewrite(path, goal, work)
+    _rewrite(path, goal, work)
     return outcome[-1]
 
 
@@ -188,8 +189,19 @@ def strip(source: Path, *, target: Path | None = None) -> Signed:
         draft.put({})
         done.append(Signed(id, path, dropped=dropped))
 
-    rewrite(path, goal, work)
+    _rewrite(path, goal, work)
     return done[-1]
+
+
+def _rewrite(path: str, goal: str, work: Callable[[Draft], None]) -> None:
+    """Rewrite an artifact; a file that is no container is refused before it is copied, however large it is."""
+    if not os.path.isdir(path):
+        with open_file(path) as (descriptor, info):
+            try:
+                read_container(file_fetch(descriptor, path), info.st_size, DEFAULT)
+            except (FormatError, LimitError) as error:
+                raise type(error)(error.code, error.message, where=path, hint=error.hint) from error
+    rewrite(path, goal, work)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from amber.archive import names
 from amber.archive.digests import root_of
 from amber.archive.manifest import Manifest
 from amber.archive.member_rules import check_signature_sizes
-from amber.errors import shown
+from amber.errors import UsageError, shown
 from amber.report import Signature, Step
 
 if TYPE_CHECKING:
@@ -49,6 +49,24 @@ class Asked:
     purpose: Literal["use", "move", "replay"] = "use"
     verb: str = ""
     replays: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what comes from a caller as it is.
+
+        Raises:
+            UsageError: `bundles-type`.
+        """
+        given = self.bundles
+        if not isinstance(given, Mapping):
+            raise _no_bundles(f"a {type(given).__name__}")
+        for path, data in given.items():
+            if not isinstance(path, str) or not isinstance(data, bytes):
+                raise _no_bundles(f"a {type(data).__name__} under a {type(path).__name__}")
+
+
+def _no_bundles(found: str) -> UsageError:
+    hint = "bundles={PATH: open(PATH, 'rb').read()}"
+    return UsageError("bundles-type", f"{found} is no bytes by their path", where="bundles", hint=hint)
 
 
 NOTHING = Asked()

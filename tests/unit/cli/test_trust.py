@@ -11,9 +11,12 @@ import pytest
 
 from amber.cli.commands import LazyGroup
 from amber.cli.main import amber_group, main
-from amber.policy import in_force, places
+from amber.policy import Policy, force, in_force, places
 from amber.policy.seen import Seen
-from tests.unit.policy.material import ID, der, key, pem, root_pem
+from tests.trust_fixtures.pki import issue, issue_ca
+from tests.unit.policy.material import ID, der, key, pem
+
+CA = issue_ca("ca")
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +26,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "alice.pub").write_text(pem(1))
     (tmp_path / "new.pub").write_bytes(der(2, "P-384"))
-    (tmp_path / "ca.pem").write_text(root_pem(1))
-    (tmp_path / "root.json").write_text("{}")
+    (tmp_path / "ca.pem").write_bytes(CA.pem)
+    (tmp_path / "leaf.crt").write_bytes(issue("leaf", CA).pem)
+    (tmp_path / "root.json").write_text('{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}')
+    (tmp_path / "bundle.json").write_text('{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"}')
     return tmp_path
 
 
@@ -52,7 +57,7 @@ def test_another_key_with_an_end(trust: Any) -> None:
     code, out, _ = trust("add", "alice", "--key", "new.pub", "--until", "2030-01-01", "--json")
     assert code == 0
     said = json.loads(out)
-    assert set(said) == {"file", "label", "fingerprints", "names", "uncovered", "notes"}
+    assert set(said) == {"file", "label", "fingerprints", "ids", "names", "uncovered", "notes"}
     assert said["label"] == "alice"
     keys = in_force().signers[0].keys
     assert said["fingerprints"] == [keys[1].fingerprint]
@@ -115,6 +120,66 @@ def test_revoking(trust: Any) -> None:
     assert in_force().revoked.ids == (ID,)
 
 
+UNDONE = {
+    "alice": [("alice",), key(1).fingerprint],
+    "key": [("--key", "ef" * 32), "ef" * 32],
+    "certificate": [("--certificate", "cd" * 32), "cd" * 32],
+    "id": [("--id", ID), ID],
+}
+
+
+@pytest.mark.parametrize("kind", list(UNDONE))
+def test_taking_a_revocation_back(trust: Any, kind: str) -> None:
+    """It takes back this one and no other, says so, and then there is none such any more."""
+    trust("add", "alice", "--key", "alice.pub")
+    for words, _ in UNDONE.values():
+        assert trust("revoke", *words)[0] == 0
+    full = in_force().revoked
+    words, what = UNDONE[kind]
+    assert trust("revoke", "--undo", *words) == (0, f"no longer revoked {what}\n", "")
+    left = in_force().revoked
+    every = {*full.ids, *full.certificates, *(each.fingerprint for each in full.keys)}
+    assert {*left.ids, *left.certificates, *(each.fingerprint for each in left.keys)} == every - {what}
+    assert [each.label for each in in_force().signers] == ["alice"]
+    code, out, _ = trust("revoke", "--undo", *words, "--json")
+    assert code == 64
+    assert json.loads(out)["error"]["code"] == "not-revoked"
+    assert in_force().revoked == left
+    trust("revoke", *words)
+    said = json.loads(trust("revoke", "--undo", *words, "--json")[1])
+    assert said["fingerprints"] + said["ids"] == [what]
+    assert said["label"] == ("alice" if kind == "alice" else "")
+
+
+def test_what_the_machine_has_revoked_too_is_said(trust: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    floor = Policy.from_dict({"revoked": {"ids": [ID]}}, "/etc/amber/policy.toml")
+    monkeypatch.setattr(force, "floor", lambda: floor)
+    trust("revoke", "--id", ID)
+    code, out, err = trust("revoke", "--undo", "--id", ID)
+    assert (code, out) == (0, f"no longer revoked {ID}\n")
+    assert f"{ID} is revoked by the policy of this machine too, /etc/amber/policy.toml" in err
+
+
+def test_a_fingerprint_is_taken_back_as_what_it_was_revoked_as(trust: Any) -> None:
+    trust("revoke", "--key", "ef" * 32, "--since", "2026-01-01")
+    assert trust("revoke", "--undo", "--certificate", "ef" * 32)[0] == 64
+    assert trust("revoke", "--undo", "--id", "ef" * 32)[0] == 64
+    assert trust("revoke", "--undo", "--key", "ef" * 32)[0] == 0
+    assert not in_force().revoked.keys
+
+
+def test_of_a_signer_those_keys_are_taken_back_that_are_revoked(trust: Any) -> None:
+    trust("add", "alice", "--key", "alice.pub", "--key", "new.pub")
+    trust("revoke", "--key", "ef" * 32)
+    second = in_force().signers[0].keys[1].fingerprint
+    trust("revoke", "--key", second, "--since", "2026-01-01")
+    assert trust("revoke", "--undo", "alice")[:2] == (0, f"no longer revoked {second}\n")
+    assert [each.fingerprint for each in in_force().revoked.keys] == ["ef" * 32]
+    code, _, err = trust("revoke", "--undo", "alice")
+    assert code == 64
+    assert "no key of alice is revoked" in err
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -128,11 +193,20 @@ def test_revoking(trust: Any) -> None:
         ("add", "a b", "--key", "alice.pub"),
         ("add", "alice", "--key", "ca.pem"),
         ("add", "alice", "--trusted-root", "root.json"),
+        ("add", "ci", "--certificate-root", "leaf.crt", "--san", "ci@example.org"),
+        ("add", "ci", "--certificate-root", "alice.pub", "--san", "ci@example.org"),
+        ("add", "ci", "--identity", "a@b.c", "--issuer", "https://x.example", "--trusted-root", "bundle.json"),
         ("revoke",),
         ("revoke", "alice", "--id", ID),
         ("revoke", "--id", "abc"),
         ("revoke", "--id", ID, "--since", "2026-01-01"),
         ("revoke", "zoe"),
+        ("revoke", "--undo"),
+        ("revoke", "--undo", "zoe"),
+        ("revoke", "--undo", "--id", "abc"),
+        ("revoke", "--undo", "--key", "EF" * 32),
+        ("revoke", "--undo", "--id", ID),
+        ("revoke", "--undo", "--key", "ef" * 32, "--since", "2026-01-01"),
         ("remove", "zoe"),
         ("forget", "churn"),
         ("frobnicate",),
@@ -206,6 +280,28 @@ def test_a_key_that_is_there_already(trust: Any) -> None:
     error = json.loads(out)["error"]
     assert error["message"] == "alice has this key already"
     assert "amber trust list" in error["hint"]
+
+
+def test_a_leaf_is_no_root(trust: Any) -> None:
+    code, out, _ = trust("add", "ci", "--certificate-root", "leaf.crt", "--san", "ci@example.org", "--json")
+    assert code == 64
+    error = json.loads(out)["error"]
+    assert error["code"] == "certificate-invalid"
+    assert "NAME.ca.pem" in error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--key", "none"), "NAME.pub"),
+        (("--certificate-root", "none", "--san", "a@b.c"), "NAME.ca.pem"),
+        (("--identity", "a@b.c", "--issuer", "https://x.example", "--trusted-root", "none"), "trusted_root.json"),
+    ],
+)
+def test_the_hint_of_a_missing_file_is_about_that_file(trust: Any, words: tuple[str, ...], named: str) -> None:
+    code, out, _ = trust("add", "ci", *words, "--json")
+    assert code == 66
+    assert named in json.loads(out)["error"]["hint"]
 
 
 def test_a_missing_key_file_is_no_missing_policy(trust: Any) -> None:

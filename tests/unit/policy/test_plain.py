@@ -333,6 +333,34 @@ def test_what_is_not_toml_is_refused(tmp_path: Path, text: str) -> None:
     assert caught.value.code == "policy-invalid"
 
 
+LONG = ".".join(["a"] * 500_000)  # the standard library's parser needs its square: hours
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"{LONG} = 1", id="a key"),
+        pytest.param(f"preset = 'open'\n[{LONG}]", id="a table"),
+        pytest.param(f"[[ {LONG} ]]", id="an array of tables"),
+        pytest.param(f"revoked = {{ids = [], {LONG} = 1}}", id="an inline table"),
+        pytest.param(".".join(["'a'"] * 65) + " = 1", id="one part too many"),
+    ],
+)
+def test_a_key_of_many_parts_costs_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "policy.toml").write_text(text)
+    with pytest.raises(UsageError) as caught:
+        Policy.from_file(tmp_path / "policy.toml")
+    assert caught.value.code == "policy-invalid"
+    assert "more than 64 parts" in caught.value.message
+
+
+def test_a_key_of_64_parts_is_read_and_unknown(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(".".join(["a"] * 64) + " = 1")
+    with pytest.raises(UsageError) as caught:
+        Policy.from_file(tmp_path / "policy.toml")
+    assert caught.value.where.endswith("policy.toml: a")
+
+
 def test_a_private_key_in_place_of_a_policy_is_not_shown(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text(
         "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----\n"

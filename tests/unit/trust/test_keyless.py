@@ -8,16 +8,17 @@ import re
 import socket
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from amber.errors import UsageError
-from amber.policy import Keyless
+from amber.policy import Keyless, Policy, Signer
 from amber.trust import keyless, statement
 from amber.trust.bundle import decode
+from amber.trust.judge import Found, judge
 from amber.trust.reasons import NotTrusted
 from amber.trust.revocation import fingerprint
 from tests.trust_fixtures.keyless import IDENTITY, ISSUER, LOGGED, PAYLOAD_TYPE, Instance, b64
@@ -294,6 +295,38 @@ def test_a_revoked_leaf_or_authority() -> None:
     refused(BUNDLE, ours(), "revoked", revoked=[fingerprint(leaf)])
     refused(BUNDLE, ours(), "revoked", revoked=[fingerprint(INSTANCE.authority.der)])
     assert keyless.verify(BUNDLE, ours(), revoked=[fingerprint(ANOTHER.authority.der)])
+
+
+@pytest.mark.parametrize("name", ["v1.1.0", "spec"])
+def test_a_real_bundle_counts_from_its_log_time_on(name: str) -> None:
+    """Judged as of a moment before it was logged it was not there yet; the second in which it was logged counts."""
+    data = (VECTORS / f"{name}.json").read_bytes()
+    logged = keyless.verify(data, real())[2]
+    rules = Policy(signers=(Signer("ci", keyless=(real(),)),))
+    said = statement.decode(decode(data, name).payload, name)
+    digests = {each["name"]: each["digest"] for each in said.predicate["resources"]}
+
+    def judged(at: datetime) -> Found:
+        return judge({name: data}, digests, said.subject, rules, at)[0]
+
+    for at in (logged, logged + timedelta(days=9000)):
+        assert (judged(at).status, judged(at).signer, judged(at).time) == ("counted", "ci", logged)
+    early = judged(logged - timedelta(seconds=1))
+    assert (early.status, early.signer) == ("expired", "ci")
+    assert f"{logged:%Y-%m-%dT%H:%M:%SZ}, after the time of judgement" in early.detail
+
+
+def test_of_an_early_judgement_the_end_of_the_signer_changes_nothing() -> None:
+    """A log time from after the judgement neither lets a signature stand nor ends it earlier than its signer."""
+    digests = {"manifest.json": "ab" * 32, "model/0.safetensors": "cd" * 32}
+    person = Signer("ci", keyless=(ours(),), until=LOGGED + timedelta(days=1))
+
+    def status(at: datetime) -> str:
+        return judge({"b": BUNDLE}, digests, "", Policy(signers=(person,)), at)[0].status
+
+    assert status(LOGGED - timedelta(days=1)) == "expired"
+    assert status(LOGGED) == "counted"
+    assert status(LOGGED + timedelta(days=400)) == "counted", "its time was before the end"
 
 
 def test_a_bundle_of_before_media_type_0_3_is_not_supported() -> None:

@@ -107,13 +107,14 @@ class Terminal:
 
 
 def test_a_new_one_is_asked_for_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter(["correct horse", "correct horse", "one", "another"])
+    answers = iter(["correct horse battery"] * 2 + ["one horse and a battery", "another horse and battery", "short"])
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.setattr(getpass, "getpass", lambda prompt: next(answers))
-    assert passphrase.ask("key.pem", twice=True) == b"correct horse"
-    with pytest.raises(UsageError) as refusal:
-        passphrase.ask("key.pem", twice=True)
-    assert refusal.value.code == "passphrase-invalid"
+    assert passphrase.ask("key.pem", twice=True) == b"correct horse battery"
+    for code in ("passphrase-invalid", "passphrase-weak"):  # a short one is not asked for again
+        with pytest.raises(UsageError) as refusal:
+            passphrase.ask("key.pem", twice=True)
+        assert refusal.value.code == code
 
 
 def test_the_end_of_the_input_is_no_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
