@@ -55,6 +55,25 @@ class Refused(Event):
     hint: str = ""
 
 
+class Decided(Event):
+    """What the policy decided about an artifact, as the logger `amber.trust` has it (spec/policy.md, what is recorded).
+
+    Of every artifact that is loaded, and of every one that is judged anew while it is served: `verb` is `serve` or
+    `served`.
+    """
+
+    decision: str
+    code: str
+    codes: list[str]
+    id: str
+    name: str
+    version: str
+    signers: list[str]
+    policy: str
+    preset: str
+    verb: str
+
+
 class Listening(Event):
     """Connections are taken. `http`: base URLs, the one to show first. `grpc`: host:port. `docs`: path, or ""."""
 
@@ -92,7 +111,7 @@ class Stopped(Event):
     reason: str = ""
 
 
-AnyEvent = Loading | Loaded | Refused | Listening | Ready | Noted | Draining | Stopped
+AnyEvent = Loading | Loaded | Refused | Decided | Listening | Ready | Noted | Draining | Stopped
 Announce = Callable[[AnyEvent], None]
 
 

@@ -111,6 +111,7 @@ ACCIDENTS: Final[Table] = {
 
 LOADS: Final[Table] = {
     "interface-incompatible": (503, "a changed file takes or gives something else than what callers of the model use"),
+    "judge-failed": (503, "whether the policy still takes what is served could not be found out; it is tried again"),
     "lane-impossible": (503, "no memory or socket for a worker, or a process for large bodies, is to be had"),
     "load-failed": (503, "the process that loads the model ended without a word"),
     "load-stopped": (503, "the model was unloaded before it was ready"),

@@ -17,7 +17,7 @@ from typing import IO, Any
 import msgspec
 
 from amber.errors import AmberError, BuildError, CaseError, PolicyError, SourceError, shown
-from amber.server import events
+from amber.server import decisions, events
 from amber.server.client import Client
 from amber.server.settings import Settings
 from amber.trust.passphrase import kept_back
@@ -135,8 +135,11 @@ class Server:
         """Read what the server says, until it ends."""
         for line in self._pipe(self._process.stdout):
             with contextlib.suppress(msgspec.DecodeError):
-                self._seen.append(events.from_json(line))
-                self._news.put(self._seen[-1])
+                event = events.from_json(line)
+                if isinstance(event, events.Decided):  # whoever listens does so in this process
+                    decisions.write(msgspec.convert(msgspec.structs.asdict(event), decisions.Decision))
+                self._seen.append(event)
+                self._news.put(event)
         self._news.put(None)
 
     def _wait(self) -> tuple[str, str]:

@@ -31,6 +31,7 @@ Size = Annotated[int, Meta(ge=1, le=1 << 50)]
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": KIB, "mib": MIB, "gib": GIB, "tib": 1 << 40}
+_OF_ONE = ("bundles", "expect")  # options about the only file of the command line
 _PATHS = ("policy", "api_keys", "tls_cert", "tls_key", "folder", "unix_socket")
 
 
@@ -43,6 +44,8 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         version: Served as this version; None: the version in its manifest.
         route: Which form answers; `auto`: the program where there is a certified one, else the original.
         sharing: Which requests may share a run at most; None: those the cases showed to be independent.
+        expect: The name its manifest must have; None: any.
+        bundles: Detached signatures and attestations, which then count like those inside.
     """
 
     path: str
@@ -51,6 +54,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     route: ModelRoute = "auto"
     sharing: Sharing | None = None
     expect: str | None = None
+    bundles: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -78,7 +82,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     memory: (
         Annotated[Size, Meta(description="bytes all models may take; a swap that does not fit is refused")] | None
     ) = None
-    reload: Annotated[bool, Meta(description="true: a changed file is verified and takes over")] = False
+    reload: Annotated[
+        bool,
+        Meta(description="true: a changed file is verified and takes over; by a changed policy all are judged anew"),
+    ] = False
+    judge_seconds: Annotated[
+        Seconds, Meta(description="seconds after which what is served is judged anew by the policy; 0: never")
+    ] = 300.0
     allow_interface_change: Annotated[
         bool, Meta(description="true: a changed file takes over even where its callers would have to ask otherwise")
     ] = False
@@ -128,7 +138,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
         Args:
             options: Fields by name, as the command line or a call gives them; None and () mean not given. `models`
-                holds paths or mappings. `route` is for every model that names none. Sizes may be texts ("8GiB").
+                holds paths or mappings. `route` is for every model that names none; `expect` and `bundles` are for
+                the only one given here. Sizes may be texts ("8GiB").
             toml: A TOML file with the same keys, `[[models]]` with `path` and more.
 
         Raises:
@@ -137,7 +148,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """
         data, where = _from_toml(toml)
         given = {key: value for key, value in (options or {}).items() if value is not None and value != ()}
-        models = [*_models(data.pop("models", []), where), *_models(given.pop("models", []), "FILE")]
+        here = _about_one(_models(given.pop("models", []), "FILE"), given)
+        models = [*_models(data.pop("models", []), where), *here]
         named = {key: (value, f"{where}: {key}") for key, value in data.items()}
         named |= {key: (value, option_of(key)) for key, value in given.items()}
         route, source = named.pop("route", ("auto", ""))
@@ -148,8 +160,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             values["spawn"] = True
         settings = cls(**values)
         check_together(settings)
-        if settings.policy is not None and Policy.from_file(settings.policy).sharing == "exact":
-            return msgspec.structs.replace(settings, exact=True)
+        if settings.policy is not None:
+            Policy.from_file(settings.policy)  # every load reads it again; a mistake in it is told at once
         return settings
 
     @classmethod
@@ -174,7 +186,7 @@ def description(key: str) -> str:
 
 def option_of(key: str) -> str:
     """Return how a setting is spelled on the command line."""
-    return "--" + {"allowed_hosts": "allowed-host"}.get(key, key).replace("_", "-")
+    return "--" + {"allowed_hosts": "allowed-host", "bundles": "bundle"}.get(key, key).replace("_", "-")
 
 
 def size_of(text: str) -> int:
@@ -208,6 +220,10 @@ def _from_toml(path: str | os.PathLike[str] | None) -> tuple[dict[str, Any], str
         for key in {*_PATHS, "path"} & set(place):
             if isinstance(place[key], str):
                 place[key] = os.path.join(folder, place[key])
+        if isinstance(place.get("bundles"), list):
+            place["bundles"] = [
+                os.path.join(folder, each) if isinstance(each, str) else each for each in place["bundles"]
+            ]
     log = data.get("access_log")
     if isinstance(log, str) and log not in ("stderr", "off"):
         data["access_log"] = os.path.join(folder, log)
@@ -230,6 +246,23 @@ def _models(value: Any, where: str) -> list[dict[str, Any]]:
         _known(entry, ModelSettings.__struct_fields__, f"{where}: models")
         found.append(entry)
     return found
+
+
+def _about_one(models: list[dict[str, Any]], given: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return models with what is given for the only one there is, and take that out of `given`.
+
+    Raises:
+        UsageError: There is none, or there are several.
+    """
+    said = {key: given.pop(key) for key in _OF_ONE if key in given}
+    if not said:
+        return models
+    if len(models) != 1:
+        key = next(iter(said))
+        message = f"it is about one file, and {len(models) or 'none'} {'are' if len(models) > 1 else 'is'} given"
+        hint = f"[[models]] in the configuration has a path and {key} for each"
+        raise UsageError("settings-conflict", message, where=option_of(key), hint=hint)
+    return [{**models[0], **said}]
 
 
 def _known(keys: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:

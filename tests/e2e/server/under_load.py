@@ -46,10 +46,15 @@ class Serving:
         """Wait for what another process does; return what it came to."""
         end = time.monotonic() + SECONDS
         while not (found := true()):
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < end, (self.events, self.log.read_text())
+            assert self.process.poll() is None, self.words()
+            assert time.monotonic() < end, (self.events, self.words())
             time.sleep(0.02)
         return found
+
+    def words(self) -> str:
+        """Return what it wrote to its standard error, but for the log of requests."""
+        with self.log.open() as lines:
+            return "".join(line for line in lines if not line.startswith('{"time"'))
 
     @property
     def address(self) -> str:

@@ -161,11 +161,32 @@ def test_options_are_spelled_as_on_the_command_line() -> None:
     assert (option_of("allowed_hosts"), option_of("grpc_port")) == ("--allowed-host", "--grpc-port")
 
 
-def test_a_policy_may_demand_that_no_bit_changes(model: str, tmp_path: Path) -> None:
+def test_a_policy_that_is_not_valid_is_told_at_once(model: str, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
-    for word, exact in (("tolerant", False), ("exact", True)):
-        policy.write_text(f'sharing = "{word}"\n')
-        assert Settings.from_sources({"models": (model,), "policy": str(policy)}).exact is exact
     policy.write_text('sharing = "always"\n')
     with pytest.raises(UsageError, match="sharing"):
         Settings.from_sources({"models": (model,), "policy": str(policy)})
+
+
+def test_what_is_said_of_the_only_file_of_the_command_line(model: str, tmp_path: Path) -> None:
+    said = {"bundles": ["a.json", "b.json"], "expect": "churn"}
+    (one,) = Settings.from_sources({"models": (model,), **said}).models
+    assert (one.bundles, one.expect) == (("a.json", "b.json"), "churn")
+    toml = tmp_path / "serve.toml"
+    toml.write_text(f'[[models]]\npath = {model!r}\nbundles = ["c.json"]\n')
+    first, second = Settings.from_sources({"models": (model,), "bundles": ("a.json",)}, toml).models
+    assert first.bundles == (str(tmp_path / "c.json"),)  # of the folder of the settings, like every path there
+    assert (second.bundles, second.expect) == (("a.json",), None)
+
+
+@pytest.mark.parametrize(("key", "option"), [("bundles", "--bundle"), ("expect", "--expect")])
+@pytest.mark.parametrize("count", [0, 2])
+def test_what_is_said_of_one_file_needs_one(model: str, key: str, option: str, count: int, tmp_path: Path) -> None:
+    given = {"models": (model,) * count, "folder": str(tmp_path), key: "churn" if key == "expect" else ("a.json",)}
+    with pytest.raises(UsageError, match=f"{option}: it is about one file, and {count or 'none'}"):
+        Settings.from_sources(given)
+
+
+def test_an_empty_expectation_is_refused(model: str) -> None:
+    with pytest.raises(UsageError, match="expect is empty"):
+        Settings.from_sources({"models": (model,), "expect": ""})

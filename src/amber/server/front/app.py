@@ -73,6 +73,12 @@ def _settle() -> None:
     gc.set_threshold(_GARBAGE)
 
 
+def _look_again(watch: Watch, repository: Repository) -> None:
+    """What SIGHUP asks for: a log of another file, and judgement by the policy as it is now."""
+    watch.reopen()
+    repository.judge()
+
+
 def bind(routes: Routes, repository: Repository, settings: Settings) -> None:
     """Say who answers what."""
     pages, answering, admin = Pages(repository, settings), Answering(repository, settings), Admin(repository)
@@ -119,7 +125,7 @@ class _Front:
             routes = Routes()
             bind(routes, repository, settings)
             try:
-                with self._signals(loop, watch):
+                with self._signals(loop, watch, repository):
                     await self._serve(repository, routes, watch, begun)
                     await self._drain(repository)
             finally:
@@ -202,12 +208,12 @@ class _Front:
         self._end.set()
 
     @contextlib.contextmanager
-    def _signals(self, loop: asyncio.AbstractEventLoop, watch: Watch) -> Iterator[None]:
+    def _signals(self, loop: asyncio.AbstractEventLoop, watch: Watch, repository: Repository) -> Iterator[None]:
         handled: dict[int, Callable[[], object]] = {
             each: functools.partial(self._stop, each.name) for each in (signal.SIGTERM, signal.SIGINT)
         }
         if hasattr(signal, "SIGHUP"):
-            handled[signal.SIGHUP] = watch.reopen
+            handled[signal.SIGHUP] = functools.partial(_look_again, watch, repository)
         if hasattr(signal, "SIGUSR2"):
             handled[signal.SIGUSR2] = self._begin_succession
         if sys.platform == "win32":  # no signal handlers in its loops

@@ -1,7 +1,8 @@
 """What front and loader tell each other beside the lanes: frames of a u32 length and MessagePack, over a socket pair.
 
 A frame may carry descriptors. The front sends an `Order`, then a `Serve` for each worker it wants; the loader answers
-with `Ready` or `Refused`, then `Forked` and `Died` for each worker. What comes from the loader is checked like anything
+with `Ready` or `Refused`, then `Forked` and `Died` for each worker. One that is only to judge answers with `Judged`, or
+with `Refused` where it could not, and ends. What comes from the loader is checked like anything
 from outside: it ran a stranger's model.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 import msgspec
 
 from amber.policy import Policy
+from amber.server.decisions import Decision
 from amber.server.interface import Interface, Route
 from amber.server.wire.batch import Layout
 from amber.server.wire.ends import Kind
@@ -44,7 +46,9 @@ class Order(_Frame, frozen=True, kw_only=True):
     `artifact`: path of a private copy, where no descriptor can be sent. `name`, `version`: served as; "": as the
     manifest says. `routes`: what may be asked, the served one first; none: the program where there is one, else the
     original. `policy`: the reader's, as `Policy.to_dict` writes it. `policy_source`: the file
-    it was read from, "" for none. `expect`: the name the manifest must have.
+    it was read from, "" for none. `expect`: the name the manifest must have. `bundles`: detached ones, by the path they
+    were read from. `beside`: this frame is not it, the whole order comes as one more descriptor. `judge`: nothing is to be built or served, only judged
+    whether the policy takes what is served already; `verdicts`: those of the routes that are served.
     `memory`: bytes of address space on top of what the libraries take; None: no bound. `seconds`: until it must be
     ready. `spawn`: the loader itself becomes the one worker, since processes are not forked. `front`: process id of
     the front. `modules`: the front's `sys.path`.
@@ -57,6 +61,10 @@ class Order(_Frame, frozen=True, kw_only=True):
     policy: dict[str, Any] = {}
     policy_source: str = ""
     expect: str = ""
+    bundles: dict[str, bytes] = {}
+    beside: bool = False
+    judge: bool = False
+    verdicts: dict[Route, str] = {}
     memory: int | None = None
     seconds: float = 120.0
     spawn: bool = False
@@ -64,8 +72,8 @@ class Order(_Frame, frozen=True, kw_only=True):
     modules: list[str] = []
 
     def descriptors(self) -> int:
-        """The artifact, unless it has a path."""
-        return int(not self.artifact)
+        """The artifact, unless it has a path; the whole order, where it is too large for a frame."""
+        return int(not self.artifact) + int(self.beside)
 
     @staticmethod
     def policy_of(policy: Policy) -> dict[str, Any]:
@@ -104,7 +112,7 @@ class Ready(_Frame, frozen=True, kw_only=True):
     """Verified, built and replayed.
 
     `cases`: rows replayed. `seconds`: of each step. `notes`: for a person. `moved`: what of the environment differs
-    from the recorded one.
+    from the recorded one. `decision`: that the policy takes it, as the logger `amber.trust` has it.
     """
 
     interface: Interface
@@ -112,13 +120,17 @@ class Ready(_Frame, frozen=True, kw_only=True):
     seconds: dict[str, float] = {}
     notes: list[str] = []
     moved: list[str] = []
+    decision: Decision | None = None
 
     def __post_init__(self) -> None:
         Layout(self.interface)  # raises ValueError, which makes it no frame
+        found = self.decision
+        if found is not None and (found.decision != "accepted" or found.id != self.interface.id):
+            raise ValueError("served, although the policy takes it not, or another artifact")
 
 
 class Refused(_Frame, frozen=True, kw_only=True):
-    """Not served, and why. `verdict`: "" where it did not come so far."""
+    """Not served, and why. `verdict`: "" where it did not come so far. `decision`: where it was the policy's."""
 
     code: str
     message: str
@@ -126,10 +138,26 @@ class Refused(_Frame, frozen=True, kw_only=True):
     hint: str = ""
     name: str = ""
     version: str = ""
+    decision: Decision | None = None
 
     def __post_init__(self) -> None:
         if any(len(text) > _MOST_TEXT for text in (self.code, self.message, self.hint, self.name, self.version)):
             raise ValueError("a text that is too long")
+        if self.decision is not None and self.decision.decision != "refused":
+            raise ValueError("refused, although the policy takes it")
+
+
+class Judged(_Frame, frozen=True, kw_only=True):
+    """What the policy says today of what is served. `refused`: why it takes it no more; None: it still does."""
+
+    refused: Refused | None = None
+    decision: Decision | None = None
+
+    def __post_init__(self) -> None:
+        if self.decision is not None and (self.decision.decision == "refused") != (self.refused is not None):
+            raise ValueError("another decision than what follows from it")
+        if self.refused is not None and self.refused.decision is not None:
+            raise ValueError("a decision that stands there twice")
 
 
 class Forked(_Frame, frozen=True, kw_only=True):
@@ -148,7 +176,7 @@ class Died(_Frame, frozen=True, kw_only=True):
 
 
 FromFront = Order | Serve | Bulk
-FromLoader = Ready | Refused | Forked | Died
+FromLoader = Ready | Refused | Judged | Forked | Died
 
 
 class Closed(Exception):  # noqa: N818 - the ordinary end of a conversation

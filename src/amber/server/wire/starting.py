@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import socket
 import subprocess
 import sys
 from typing import BinaryIO
 
+import msgspec
+
 from amber.server.wire import memory
-from amber.server.wire.control import Control, Order, front_end
+from amber.server.wire.control import Closed, Control, Order, front_end
 from amber.trust.passphrase import kept_back
 
 MODULE = "amber.server.worker"
 _CHUNK = 4 << 20
+_MOST_FRAME = 1 << 15  # a socket takes it, whether or not anybody reads
 
 
 def start(order: Order, artifact: int | None = None) -> tuple[subprocess.Popen[bytes], Control]:
@@ -23,14 +28,35 @@ def start(order: Order, artifact: int | None = None) -> tuple[subprocess.Popen[b
     must be waited for when it has ended; its workers end with it. It writes nothing to its standard output.
 
     Args:
-        order: What to serve; `front` and `modules` are filled in here.
+        order: What to serve; `front` and `modules` are filled in here, and a large one goes as a sealed descriptor.
         artifact: Descriptor of the artifact (see `sealed`); it stays the caller's.
 
     Raises:
         OSError: No process can be started.
+        Closed: It ended before it had its order.
     """
-    import msgspec
+    with contextlib.ExitStack() as held:
+        fds = [] if artifact is None else [artifact]
+        filled = msgspec.structs.replace(order, front=os.getpid(), modules=[each for each in sys.path if each])
+        body = msgspec.msgpack.encode(filled)
+        if len(body) > _MOST_FRAME:  # it could fill the socket, and the front would wait for the loader to read
+            fds.append(sealed(io.BytesIO(body), "amber-order"))
+            held.callback(os.close, fds[-1])
+            filled = Order(artifact=order.artifact, beside=True)
+        process, control = _started()
+        try:
+            control.send(filled, fds)
+        except Closed:
+            control.close()
+            process.kill()  # our own child, not yet waited for: the front must not wait until it ends by itself
+            process.wait()
+            raise
+    control.block(False)
+    return process, control
 
+
+def _started() -> tuple[subprocess.Popen[bytes], Control]:
+    """Return a fresh process, which has no order yet, and the front's end of the connection to it."""
     ours, theirs = socket.socketpair()
     try:
         environment = {key: value for key, value in kept_back().items() if key != "PYTHONSTARTUP"}
@@ -50,11 +76,7 @@ def start(order: Order, artifact: int | None = None) -> tuple[subprocess.Popen[b
         raise
     finally:
         theirs.close()
-    control = front_end(ours)
-    filled = msgspec.structs.replace(order, front=os.getpid(), modules=[each for each in sys.path if each])
-    control.send(filled, [] if artifact is None else [artifact])
-    control.block(False)
-    return process, control
+    return process, front_end(ours)
 
 
 def sealed(source: BinaryIO, name: str = "amber-artifact") -> int:

@@ -25,6 +25,7 @@ from amber.tree.evidence import CLEAN_KINDS, Answer, Column, Evidence, Group
 
 _ROWWISE = ("array", "arrays", "tuple", "csr", "frame", "series")
 _DEFAULT = ("predict", "predict_proba")
+_MAIN = "transform"  # of a model that predicts nothing, whatever else it answers
 
 
 @dataclass(frozen=True)
@@ -312,5 +313,5 @@ def _default(methods: Mapping[str, Method], found: Served) -> list[int]:
     """Places of what a request gets that names no outputs."""
     first = next(iter(found.methods.values()))
     known = [name for name in methods if name in first] or list(methods)
-    chosen = [name for name in _DEFAULT if name in known] or known[:1]
+    chosen = [name for name in _DEFAULT if name in known] or ([_MAIN] if _MAIN in known else known[:1])
     return [place for name in chosen for place in methods[name].places]

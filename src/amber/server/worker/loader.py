@@ -17,13 +17,18 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from amber.errors import shown
+import msgspec
+
+from amber.errors import AmberError, SourceError, UsageError, shown
 from amber.server.wire import control
-from amber.server.wire.control import Closed, Control, Order, Ready, Refused
+from amber.server.wire.control import Closed, Control, Judged, Order, Ready, Refused
 from amber.server.worker import process
+from amber.server.worker.recording import Recording
+from amber.server.worker.refusing import refusal_of
 
 if TYPE_CHECKING:
     from amber.server.worker.loading import Loaded
+    from amber.vault.check import Mapped
 
 
 class Loader:
@@ -34,7 +39,8 @@ class Loader:
         self._frames: list[tuple[Any, list[int]]] = []
         self._loaded: Loaded | None = None
         self._done = False  # with loading, however it went
-        self._refused = Refused(code="load-failed", message="the loader ended without a word")
+        self._answer: Refused | Judged = Refused(code="load-failed", message="the loader ended without a word")
+        self._recording = Recording()
         self._selector = selectors.DefaultSelector()
         self._woken, self._bell = socket.socketpair()
         for end in (self._woken, self._bell):
@@ -50,6 +56,8 @@ class Loader:
             order, fds = self._frames.pop(0)
             if not isinstance(order, Order):
                 return 0
+            if order.beside:
+                order = _whole(fds.pop())
             process.die_with(order.front)
             known = set(sys.path)
             sys.path.extend(entry for entry in order.modules if entry not in known)
@@ -79,22 +87,26 @@ class Loader:
         thread.join()
         found = self._loaded
         if found is None:
-            self._control.send(self._refused)
+            self._control.send(self._answer)
             return
         seconds = {name: round(value, 6) for name, value in found.seconds.items()}
         self._control.send(
             Ready(
-                interface=found.interface, cases=found.cases, seconds=seconds, notes=found.notes, moved=found.moved
+                interface=found.interface, cases=found.cases, seconds=seconds, notes=found.notes, moved=found.moved,
+                decision=self._recording.of(refused=False),
             )
         )  # fmt: skip
 
     def _loading(self, order: Order, fds: list[int]) -> None:
         process.step_back()
         try:
-            self._loaded = self._built(order, fds)
+            if order.judge:
+                self._answer = self._judged(order, fds)
+            else:
+                self._loaded = self._built(order, fds)
         except BaseException as error:  # a library of our own is missing, or the process is to end
             said = f"the loader cannot run: {type(error).__name__}: {shown(error, 500)}"
-            self._refused = Refused(code="library-missing", message=said, hint="pip install 'amber[serve]'")
+            self._answer = Refused(code="library-missing", message=said, hint="pip install 'amber[serve]'")
         finally:
             for each in fds:
                 os.close(each)
@@ -104,14 +116,36 @@ class Loader:
     def _built(self, order: Order, fds: list[int]) -> Loaded | None:
         from amber.server.worker import loading
 
-        source, sealed = _source(order, fds)
+        source, mmap = _source(order, fds)
         try:
-            return loading.load(order, source, mmap="sealed" if sealed else "auto")
+            return loading.load(order, source, mmap=mmap)
         except Exception as error:  # whatever a library raises on a stranger's model
-            code, message, hint, verdict = loading.refusal_of(error)
-            name, version = _called(order, source)
-            self._refused = Refused(code=code, message=message, hint=hint, verdict=verdict, name=name, version=version)
+            self._answer = self._refusal(error, order, source)
             return None
+
+    def _judged(self, order: Order, fds: list[int]) -> Judged | Refused:
+        """Return what the policy says of the artifact, or why it could not be asked."""
+        from amber.server.worker import judging
+
+        source, mmap = _source(order, fds)
+        try:
+            judging.judge(order, source, mmap)
+        except (SourceError, UsageError) as error:  # of a file of the reader's own, say: nothing is decided
+            return self._refusal(error, order, source)
+        except AmberError as error:
+            refused = self._refusal(error, order, source)
+            return Judged(refused=msgspec.structs.replace(refused, decision=None), decision=refused.decision)
+        except Exception as error:
+            return self._refusal(error, order, source)
+        return Judged(decision=self._recording.of(refused=False))
+
+    def _refusal(self, error: Exception, order: Order, source: str | bytes) -> Refused:
+        code, message, hint, verdict = refusal_of(error)
+        name, version = _called(order, source)
+        return Refused(
+            code=code, message=message, hint=hint, verdict=verdict, name=name, version=version,
+            decision=self._recording.of(refused=True),
+        )  # fmt: skip
 
     # -- serving ---------------------------------------------------------------------------------------------------
 
@@ -182,12 +216,19 @@ def _called(order: Order, source: str | bytes) -> tuple[str, str]:
     return order.name, order.version
 
 
-def _source(order: Order, fds: list[int]) -> tuple[str | bytes, bool]:
-    """Return where the artifact is, or its bytes, and whether nobody can change it any more."""
+def _whole(descriptor: int) -> Order:
+    """Return an order that was too large for a frame."""
+    with os.fdopen(descriptor, "rb") as file:
+        file.seek(0)  # the front wrote it through the same position
+        return msgspec.msgpack.decode(file.read(), type=Order)
+
+
+def _source(order: Order, fds: list[int]) -> tuple[str | bytes, Mapped]:
+    """Return where the artifact is, or its bytes, and how it is read: whether nobody can change it any more."""
     if not fds:
-        return order.artifact, False
+        return order.artifact, "auto"
     if sys.platform != "linux":  # a descriptor opened by its path would share its position
-        return os.pread(fds[0], os.fstat(fds[0]).st_size, 0), False
+        return os.pread(fds[0], os.fstat(fds[0]).st_size, 0), "auto"
     import fcntl
 
     seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
@@ -195,7 +236,7 @@ def _source(order: Order, fds: list[int]) -> tuple[str | bytes, bool]:
         sealed = fcntl.fcntl(fds[0], fcntl.F_GET_SEALS) & seals == seals
     except OSError:  # a file, not a memfd
         sealed = False
-    return f"/proc/self/fd/{fds[0]}", sealed
+    return f"/proc/self/fd/{fds[0]}", "sealed" if sealed else "auto"
 
 
 def main(descriptor: int) -> int:

@@ -7,6 +7,8 @@ served has replayed the recorded cases in this very process, from which the work
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,13 +21,13 @@ from amber.archive.source import Source
 from amber.cases.anatomy import attribute
 from amber.cases.ask import METHODS
 from amber.cases.quiet import single_thread
-from amber.errors import AmberError, CaseError, FormatError, PolicyError, shown
+from amber.errors import CaseError, PolicyError, shown
 from amber.models import environment
 from amber.models.child import limit_memory
 from amber.models.libraries import needed
 from amber.models.program import chosen, confirmed, opened
 from amber.models.program import moved as elsewhere
-from amber.policy import Policy, judge_verdict
+from amber.policy import Policy, Refusal, judge_verdict
 from amber.programs.answers import classes_of
 from amber.programs.program import Program
 from amber.programs.session import runtime
@@ -35,10 +37,11 @@ from amber.server.wire.control import Order
 from amber.server.worker import blame, building
 from amber.server.worker.answering import Answering, Form
 from amber.server.worker.describe import Described, Served, describe
+from amber.server.worker.judging import SERVE, decide, proved
 from amber.server.worker.probing import WRONG, Prober, of_original, of_program, probed
 from amber.tree.evidence import Evidence
-from amber.vault.check import Checked, Mapped, check
-from amber.vault.trusting import Asked, remembered, settled
+from amber.vault.check import Checked, Mapped
+from amber.vault.trusting import Asked, remembered
 
 _SAID_COLUMNS = 20  # in words
 
@@ -74,11 +77,6 @@ class _Original:
     report: Report
 
 
-def policy_of(order: Order) -> Policy:
-    """Return the reader's policy."""
-    return Policy.from_dict(order.policy, order.policy_source or "the policy")
-
-
 def load(order: Order, source: Source, *, mmap: Mapped = "auto") -> Loaded:
     """Verify, build and replay.
 
@@ -91,19 +89,17 @@ def load(order: Order, source: Source, *, mmap: Mapped = "auto") -> Loaded:
         AmberError: It is refused, or does not answer as recorded.
     """
     begin = time.perf_counter()
-    asked = Asked(
-        expect=order.expect, route="original" if "original" in order.routes else "", verb="serve", replays=True
-    )
-    with check(source, policy_of(order), mmap=mmap, asked=asked) as checked:
-        manifest, rules = _manifest(checked), checked.policy
+    with proved(order, source, mmap, SERVE) as (checked, manifest):
+        rules = checked.policy
         evidence = read_evidence(manifest, checked.opened.members, rules.limits)  # type: ignore[union-attr]
         seconds = dict(checked.seconds)
         routes: list[Route] = order.routes or (["program"] if manifest.programs else ["original"])
         if order.memory is not None:
             _limit(order.memory, manifest, routes)
-        program = _program(checked, manifest, evidence, rules) if "program" in routes else None
-        seconds["program"] = time.perf_counter() - begin - sum(seconds.values())
-        original = _original(source, rules, mmap) if "original" in routes else None
+        with _recorded(checked, manifest):
+            program = _program(checked, manifest, evidence, rules) if "program" in routes else None
+            seconds["program"] = time.perf_counter() - begin - sum(seconds.values())
+            original = _original(source, rules, mmap) if "original" in routes else None
         found = _served(routes, program, original)
         described = describe(
             manifest, evidence, found, name=order.name or manifest.name, version=order.version or manifest.version,
@@ -120,22 +116,20 @@ def load(order: Order, source: Source, *, mmap: Mapped = "auto") -> Loaded:
     return loaded
 
 
-def _manifest(checked: Checked) -> Manifest:
-    if checked.code or checked.manifest is None:
-        failed = next((step for step in checked.steps if step.status == "failed"), None)
-        raise FormatError(checked.code, failed.detail if failed else "the artifact is not valid")
-    if checked.refused:
-        raise PolicyError("policy-refused", "; ".join(checked.refused))
-    return checked.manifest
+@contextmanager
+def _recorded(checked: Checked, manifest: Manifest) -> Iterator[None]:
+    """Record what the policy refuses inside the block: a verdict, which is known late."""
+    try:
+        yield
+    except PolicyError as error:
+        decide(checked, manifest, (Refusal(error.code, error.message),))
+        raise
 
 
 def _settle(checked: Checked, manifest: Manifest) -> None:
     """Record that the policy accepts it, and remember its version where the policy says so, after every other step."""
-    trusted, size = checked.trusted, checked.opened.size  # type: ignore[union-attr]
-    if trusted is None:
-        return
-    refused = remembered(trusted, manifest, checked.id)
-    settled(trusted, manifest, checked.id, size, refused)
+    refused = () if checked.trusted is None else remembered(checked.trusted, manifest, checked.id)
+    decide(checked, manifest, refused)
     if refused:
         raise PolicyError("policy-refused", "; ".join(map(str, refused)))
 
@@ -284,16 +278,3 @@ def _words(described: Described, names: dict[str, str]) -> blame.Words:
     first = columns[0]
     row = f"{first.width} values, each {first.wants}" if first.width > 1 else first.wants
     return blame.Words(dict.fromkeys(names.values(), first.wants), row)
-
-
-def refusal_of(error: Exception) -> tuple[str, str, str, str]:
-    """Return code, sentence, hint and verdict of what loading raised."""
-    if isinstance(error, AmberError):
-        verdict = {CaseError: "drifted", FormatError: "broken"}.get(type(error), "")
-        if error.code.startswith("verdict-"):
-            word = error.code.removeprefix("verdict-")
-            verdict = word if word in VERDICTS else ""
-        return error.code, error.message, error.hint, verdict
-    if isinstance(error, MemoryError):
-        return "limit-memory", "more memory than the server allows for a model", "raise --memory", "unchecked"
-    return "load-failed", f"loading ended with {type(error).__name__}: {shown(error)}", "", "broken"

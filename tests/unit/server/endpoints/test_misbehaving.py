@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ from amber.server.exchange import Failure
 from amber.server.front.endpoints import process as process_module
 from amber.server.front.endpoints import worker_lane
 from amber.server.front.endpoints.bounds import Bounds
-from amber.server.front.endpoints.process import Process
+from amber.server.front.endpoints.process import LoadError, Process
 from amber.server.front.endpoints.queue import Queue
 from amber.server.wire import starting
 from amber.server.wire.control import Order
@@ -132,3 +134,24 @@ def test_a_request_is_not_to_blame_for_a_worker_that_died_with_its_loader() -> N
         assert caller.status("first") == 503
 
     play("sleep", scene)
+
+
+def test_a_loader_that_ends_before_it_has_its_order_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "MODULE", "keyword")  # reads nothing, says nothing, ends
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Ended(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            begun.append(self)
+            self.wait()
+
+    monkeypatch.setattr(starting.subprocess, "Popen", Ended)
+
+    async def scene(process: Process, queue: Queue) -> None:
+        raise AssertionError("there is nothing to serve with")
+
+    with pytest.raises(LoadError) as caught:
+        play("sleep", scene)
+    assert caught.value.refused.code == "loader-died"
+    assert begun[0].returncode is not None

@@ -31,7 +31,7 @@ from amber.server.wire.control import (
     loader_end,
 )
 from amber.server.wire.starting import sealed
-from amber.server.worker.loading import policy_of
+from amber.server.worker.judging import policy_of
 
 
 def _refuses() -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -95,6 +96,11 @@ def _single() -> tuple[Any, Any]:
     return make_pipeline(StandardScaler(), LinearRegression()).fit(X, X.sum(axis=1)), X
 
 
+def _components() -> tuple[Any, Any]:
+    X = numbers()
+    return PCA(2).fit(X), X
+
+
 def _integers() -> tuple[Any, Any]:
     X = np.random.default_rng(2).integers(-50, 50, (60, 3))
     return make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X[:, 0] > 0), X
@@ -143,6 +149,7 @@ def _frames_out() -> tuple[Any, Any]:
 
 EXAMPLES = {
     "columns": Example(_columns),
+    "components": Example(_components),
     "frame-of-floats": Example(_frame_of_floats),
     "frames-out": Example(_frames_out),
     "integers": Example(_integers),

@@ -17,8 +17,8 @@ from amber.server.worker.answering import Answering
 
 # pytest imports tests by path, each conftest under a name of its own: what it offers comes as fixtures
 NAMES = [
-    "columns", "frame-of-floats", "frames-out", "integers", "matrix", "neighbours", "records", "several", "single",
-    "sparse", "texts",
+    "columns", "components", "frame-of-floats", "frames-out", "integers", "matrix", "neighbours", "records", "several",
+    "single", "sparse", "texts",
 ]  # fmt: skip
 BOTH = [
     (name, route) for name in NAMES for route in ("program", "original") if (name, route) != ("neighbours", "program")

@@ -60,6 +60,12 @@ def test_predictions_and_probabilities_come_by_default(bench: Callable[..., Any]
     assert interface.outputs[0].shape == [2]
 
 
+def test_what_only_transforms_transforms_by_default(bench: Callable[..., Any]) -> None:
+    interface = bench("components", "program").interface
+    assert set(interface.methods["program"]) == {"score_samples", "transform"}
+    assert [interface.outputs[place].name for place in interface.default] == ["transform"]
+
+
 def test_a_frame_of_one_dtype_is_one_output_with_named_columns(bench: Callable[..., Any]) -> None:
     (output,) = bench("frames-out", "program").interface.outputs
     assert (output.name, output.shape, output.classes) == ("transform", [4], [["p", "q", "r", "s"]])

@@ -17,7 +17,8 @@ from amber.errors import AmberError, CaseError, FormatError
 from amber.server.wire.control import Order
 from amber.server.wire.starting import sealed
 from amber.server.worker import loading
-from amber.server.worker.loading import load, refusal_of
+from amber.server.worker.loading import load
+from amber.server.worker.refusing import refusal_of
 from tests.unit.signing import WANTS_ALICE
 
 

@@ -1,20 +1,29 @@
-"""Whether a served file has changed: its stat looked at each second, believed once it holds still for one look."""
+"""Whether a served file, or a bundle beside it, has changed: looked at each second, believed once it holds still."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TypeAlias
 
-Stamp: TypeAlias = "tuple[int, int, int, int] | None"
+Stamp: TypeAlias = "tuple[int | None, ...] | None"
 
 
-def stamp(path: str) -> Stamp:
+def stamp(path: str, bundles: Sequence[str] = ()) -> Stamp:
     """Return what tells one state of a file from another: time, size, inode, device; None where there is none.
 
     A folder is an artifact too: its manifest is what is looked at, since every change of a member changes that.
+    Detached bundles are part of it, whether they are there or not.
     """
+    found = _stamp(os.path.join(path, "manifest.json") if os.path.isdir(path) else path)
+    if found is None:
+        return None
+    return found + tuple(part for each in bundles for part in _stamp(each) or (None,))
+
+
+def _stamp(path: str) -> tuple[int, ...] | None:
     try:
-        info = os.stat(os.path.join(path, "manifest.json") if os.path.isdir(path) else path)
+        info = os.stat(path)
     except (OSError, ValueError):
         return None
     return info.st_mtime_ns, info.st_size, info.st_ino, info.st_dev

@@ -11,14 +11,16 @@ from typing import Any
 
 from amber.errors import shown
 from amber.server.events import Loaded, Loading, Noted, Refused
+from amber.server.failures import LOADS
 from amber.server.formats.examples import example
 from amber.server.front.endpoints import memory
 from amber.server.front.endpoints.backoff import Backoff
 from amber.server.front.endpoints.compatible import alike, breaks
 from amber.server.front.endpoints.host import Host
+from amber.server.front.endpoints.policies import Reading
 from amber.server.front.endpoints.process import LoadError
 from amber.server.front.endpoints.rollback import Takeover
-from amber.server.front.endpoints.versions import PASSING, Version
+from amber.server.front.endpoints.versions import PASSING, UNUSABLE, Version
 from amber.server.interface import Interface
 from amber.server.settings import ModelSettings
 from amber.server.wire import control
@@ -56,6 +58,7 @@ class Endpoint:
         self._takeover: Takeover | None = None
         self._backoff = Backoff()
         self._untried = True
+        self._refused_by = ""  # digest of the policy in force when the last one was refused
         self._one = asyncio.Lock()
 
     @property
@@ -67,6 +70,11 @@ class Endpoint:
     def versions(self) -> list[Version]:
         """All that have processes or may have some soon; the one that answers first."""
         return [each for each in (self.current, self.previous, self.candidate) if each is not None]
+
+    @property
+    def moving(self) -> bool:
+        """Whether something is being loaded or started anew, under a policy that may have changed since."""
+        return self._one.locked() or any(each.coming for each in self.versions)
 
     def status(self) -> dict[str, Any]:
         """Return the state of the version that answers, and what became of the others."""
@@ -83,9 +91,11 @@ class Endpoint:
         """Verify what is at the path now and let it take over; return whether it did.
 
         One at a time: a second call waits for the first. `asked`: somebody wants this very file, also where callers
-        of the version that answers must ask otherwise from then on.
+        of the version that answers must ask otherwise from then on; else what was unloaded meanwhile stays so.
         """
         async with self._one:
+            if not (asked or self.wanted):
+                return False
             before, self.wanted = self.wanted, True
             await self._keep()
             new = self.current if self._untried else Version(self._host, self.model, self.name, self._follow)
@@ -115,6 +125,55 @@ class Endpoint:
             await self._take_over(new)
             self._announce(new, self._host.loop.time() - began)
             return True
+
+    async def judge(self, policy: Reading, again: bool = False) -> bool:
+        """Have what is served judged by a policy, and take out of service what it takes no more.
+
+        What is not served, because it was refused under another policy, is loaded; so is what is served under another
+        demand on sharing runs. `again`: everything, although the policy is the one it was judged by. Returns False
+        where something could not be judged.
+        """
+        done, anew = True, again
+        for version in (self.previous, self.current):  # the one that may come back first
+            if version is None or version.state != "READY" or (version.judged_by == policy.digest and not again):
+                continue
+            try:
+                refused = await version.judged(policy)
+            except LoadError as error:
+                done, version.judged_by = False, ""  # so that it is tried again
+                message = f"{version.label} is served on, although it could not be judged: {error.refused.message}"
+                self._host.announce(Noted(message=message, code=error.refused.code, name=version.name))
+                continue
+            if refused is not None:
+                self._withdraw(version, refused)
+                self._refused_by, anew = "" if version.may_do_with_less else policy.digest, False
+        if self._may_load(policy, anew):
+            self._refused_by = policy.digest  # once under each policy, whatever comes of it
+            self._host.spawn(self.load())
+        return done
+
+    def _withdraw(self, version: Version, refused: control.Refused) -> None:
+        """Take a version out of service, with what the policy says; what has begun is finished."""
+        if version not in self.versions or version.state != "READY":
+            return
+        if version is self.previous:
+            self.previous = None
+        self._tell_refused(version, refused)
+        version.withdraw(refused)
+        self._host.spawn(version.end(refused.message, code=refused.code))
+
+    def _may_load(self, policy: Reading, again: bool) -> bool:
+        """Whether what was refused, and not by the server itself, may be taken now; or has to be run otherwise."""
+        served = self.current.state == "READY"
+        if not self.wanted or self._one.locked():  # what is being loaded is under the policy as it is now
+            return False
+        changed = again or self._refused_by != policy.digest
+        if served and self.current.exact != policy.exact:
+            return changed
+        code = self.refused.get("code", "") if served else self.current.code
+        # a newcomer that was refused while another answers is the business of those who have changes noticed
+        missed = not served or self._host.settings.reload
+        return bool(changed and missed and code and code not in LOADS)
 
     async def _again(self) -> None:
         """Try once more, after a while, what was refused for a reason that may pass; a few times where one answers."""
@@ -216,7 +275,7 @@ class Endpoint:
 
     async def _take_over(self, new: Version) -> None:
         old, now = self.current, self._host.loop.time()
-        self.refused = {}
+        self.refused, self._refused_by = {}, ""
         if old is new:
             return
         before = old.recent.sample(old.tally.sample())
@@ -240,25 +299,33 @@ class Endpoint:
         self._host.announce(Noted(message=message, code="interface-changed", name=new.name, version=new.version))
 
     async def _refuse(self, new: Version, refused: control.Refused) -> None:
-        self.refusals += 1
-        self.refused = {"code": refused.code, "reason": refused.message, "version": refused.version or new.number}
-        path, name = self.model.path, refused.name or new.name
-        said = Refused(
-            path=path,
-            code=refused.code,
-            reason=refused.message,
-            name=name,
-            version=refused.version,
-            verdict=refused.verdict,
-            hint=refused.hint,
-        )
-        self._host.announce(said)
+        name = refused.name or new.name
+        self._tell_refused(new, refused)
+        self._refused_by = "" if refused.code in UNUSABLE else new.asked_of or self._refused_by
         await new.end(refused.message, 0.0)
-        if self.current.state == "UNAVAILABLE":  # nobody answers: the newest reason is the one to tell
+        old = self.current
+        if old.state == "UNAVAILABLE" and not old.restarting:  # nobody will answer: the newest reason is the one to tell
             new.name, new.number = name, refused.version or new.number
             new.refuse(refused)
             self.current = new
+            if old is not new:
+                self._host.spawn(self._ended(old, "replaced"))  # its copy is memory
         self._host.changed()
+
+    def _tell_refused(self, version: Version, refused: control.Refused) -> None:
+        self.refusals += 1
+        self.refused = {"code": refused.code, "reason": refused.message, "version": refused.version or version.number}
+        self._host.announce(
+            Refused(
+                path=self.model.path,
+                code=refused.code,
+                reason=refused.message,
+                name=refused.name or version.name,
+                version=refused.version,
+                verdict=refused.verdict,
+                hint=refused.hint,
+            )
+        )
 
     def _roll_back(self, reason: str) -> None:
         bad, old = self.current, self.previous

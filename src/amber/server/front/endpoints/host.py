@@ -10,15 +10,21 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from amber.policy import Policy, in_force
-from amber.server.events import Announce
-from amber.server.front.endpoints import memory
+import msgspec
+
+from amber.errors import AmberError
+from amber.server import decisions
+from amber.server.decisions import Decision
+from amber.server.events import Announce, Decided, Noted
+from amber.server.front.endpoints import memory, policies
 from amber.server.front.endpoints.copies import private_copy
-from amber.server.front.endpoints.process import Process
+from amber.server.front.endpoints.judge import judged
+from amber.server.front.endpoints.policies import Reading
+from amber.server.front.endpoints.process import LoadError, Process
 from amber.server.front.endpoints.queue import Queue
 from amber.server.front.endpoints.watch import Watch
 from amber.server.settings import Settings
-from amber.server.wire.control import Control, Order, Ready
+from amber.server.wire.control import Control, Judged, Order, Ready, Refused
 from amber.server.wire.ends import Kind
 
 
@@ -64,6 +70,8 @@ class Host:
         changed: Called after every change of a state.
         pids: Returns the processes of all versions.
         labels: Returns name and version of each model that answers.
+        read: Returns the policy in force, by the path that the settings name.
+        judge: Judges an artifact anew, as `judge.judged`.
     """
 
     settings: Settings
@@ -76,13 +84,37 @@ class Host:
     changed: Callable[[], None] = lambda: None
     pids: Callable[[], list[int]] = list
     labels: Callable[[], list[str]] = list
-    policy: dict[str, Any] = field(default_factory=dict)
+    read: Callable[[str | None], Reading] = policies.read
+    judge: Callable[[Order, int], Awaitable[Judged]] = judged
+    _unusable: str = ""
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        if not self.policy:
-            path = self.settings.policy
-            self.policy = Order.policy_of(in_force(None if path is None else Policy.from_file(path)))
+        self.read(self.settings.policy)  # a server does not start under a policy that is none
+
+    async def policy(self) -> Reading:
+        """Return the policy in force now, read beside the loop; what is wrong with it is said once.
+
+        Raises:
+            LoadError: A file of it cannot be read, is not valid, or could have been written by somebody else.
+        """
+        try:
+            found = await self.loop.run_in_executor(None, self.read, self.settings.policy)
+        except AmberError as error:
+            said = f"the policy cannot be used: {error.where}: {error.message}; {error.hint}".rstrip("; ")
+            if said != self._unusable:
+                self._unusable = said
+                self.announce(Noted(message=said, code=error.code))
+            message = f"the policy of this server cannot be used: {error.message}"
+            raise LoadError(Refused(code=error.code, message=message, hint="see the server's log")) from error
+        self._unusable = ""
+        return found
+
+    def decided(self, decision: Decision | None) -> None:
+        """Have a decision on record: an event, and a line to the logger `amber.trust`."""
+        if decision is not None:
+            decisions.write(decision)
+            self.announce(Decided(**msgspec.structs.asdict(decision)))
 
     def start(self, order: Order, artifact: int) -> Runner:
         """Return a process for an order; it is not running yet."""
@@ -99,6 +131,18 @@ class Host:
             AmberError: The artifact cannot be read, or is larger than the memory there is for models.
         """
         return await self.loop.run_in_executor(None, self.copy, path, self.settings.memory, follow)
+
+    async def bundled(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Return detached bundles by their paths, read beside the loop.
+
+        Raises:
+            AmberError: One is missing, cannot be read, is too large, or is no bundle.
+        """
+        if not paths:
+            return {}
+        from amber.vault.beside import named  # most models have none
+
+        return await self.loop.run_in_executor(None, named, paths)
 
     async def measured(self, pids: list[int]) -> int:
         """Return the bytes of processes, counted beside the loop."""

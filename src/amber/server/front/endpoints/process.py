@@ -82,9 +82,12 @@ class Process:
         """
         try:
             self._process, self._control = start(self._order, self._artifact)
-        except (OSError, Closed) as error:
+        except OSError as error:
             message = f"no process could be started: {error}"
             raise LoadError(Refused(code="replay-unavailable", message=message)) from error
+        except Closed as error:
+            message = f"the process that was to hold the model ended at once ({error})"
+            raise LoadError(Refused(code="loader-died", message=message)) from error
         self._loop.add_reader(self._control.fd, self._heard)
         try:
             ready = await asyncio.wait_for(self._ready, self._order.seconds)

@@ -15,9 +15,10 @@ from typing import Any
 from amber.errors import shown
 from amber.server.events import Announce
 from amber.server.exchange import Failure
-from amber.server.front.endpoints.changes import Changes, stamp
+from amber.server.front.endpoints.changes import Changes, Stamp, stamp
 from amber.server.front.endpoints.endpoint import Endpoint
 from amber.server.front.endpoints.host import Copy, Host, Launch
+from amber.server.front.endpoints.judging import Judging
 from amber.server.front.endpoints.versions import Version
 from amber.server.front.endpoints.watch import Watch
 from amber.server.settings import ModelSettings, Settings
@@ -52,7 +53,7 @@ class Repository:
         copy: Copy | None = None,
     ) -> None:
         self.draining = False
-        self.started = False
+        self.started = self._looking = False
         self.endpoints: list[Endpoint] = []
         self._settings = settings
         self._host = Host(settings, watch, asyncio.get_running_loop(), launch=launch)
@@ -68,6 +69,7 @@ class Repository:
         self._ticks = 0
         for model in settings.models:
             self._add(model)
+        self._judging = Judging(self._host, lambda: list(self.endpoints))
 
     @property
     def watch(self) -> Watch:
@@ -144,6 +146,10 @@ class Repository:
                 self._remove(endpoint)
             raise Failure(422, said.get("code", "model-refused"), said.get("reason", "the model was refused"))
 
+    def judge(self) -> None:
+        """Have everything judged by the policy as it is now, within a second or two."""
+        self._judging.ask()
+
     async def unload(self, name: str) -> None:
         """Finish what a model has begun, and end its processes.
 
@@ -169,7 +175,7 @@ class Repository:
         name = model.name or os.path.basename(model.path.rstrip("/")).removesuffix(_SUFFIX)
         endpoint = Endpoint(self._host, model, name, follow)
         self.endpoints.append(endpoint)
-        self._changes[endpoint] = Changes(stamp(model.path))
+        self._changes[endpoint] = Changes(stamp(model.path, model.bundles))
         self._index()
         return endpoint
 
@@ -239,27 +245,37 @@ class Repository:
                 self._host.loop.call_exception_handler({"message": "a look at the models failed", "exception": error})
 
     async def tick(self) -> None:
-        """Look at takeovers, probes, files and memory once."""
+        """Look at takeovers, probes, files, policy and memory once."""
         now = self._host.loop.time()
         for endpoint in self.endpoints:
             endpoint.tick(now)
-        if self._settings.reload and self.started:
-            await self._look()
+        if self.started:
+            self._judging.tick(now)
+        if self._settings.reload and self.started and not self._looking:
+            self._looking = True
+            self._host.spawn(self._look())  # meanwhile: a disk may hang, and other things are due too
         self._ticks += 1
         for version in self.versions:
             if version.pids and (version.pss == 0 or self._ticks % _MEASURE_TICKS == 0):
                 version.pss = await self._host.measured(version.pids)
 
     async def _look(self) -> None:
-        for endpoint in list(self.endpoints):
-            now = await self._host.loop.run_in_executor(None, stamp, endpoint.model.path)
-            if self._changes[endpoint].look(now) and endpoint.wanted:
-                self._host.spawn(self._load(endpoint))
+        try:
+            for endpoint in list(self.endpoints):
+                now = await self._stamp(endpoint)
+                changes = self._changes.get(endpoint)  # none: it has been removed meanwhile
+                if changes is not None and changes.look(now) and endpoint.wanted:
+                    self._host.spawn(self._load(endpoint))
+        finally:
+            self._looking = False
 
     async def _load(self, endpoint: Endpoint, asked: bool = False) -> bool:
-        taken = await self._host.loop.run_in_executor(None, stamp, endpoint.model.path)
-        self._changes[endpoint] = Changes(taken)
+        self._changes[endpoint] = Changes(await self._stamp(endpoint))
         return await endpoint.load(asked)
+
+    async def _stamp(self, endpoint: Endpoint) -> Stamp:
+        model = endpoint.model
+        return await self._host.loop.run_in_executor(None, stamp, model.path, model.bundles)
 
     def _pids(self) -> list[int]:
         return [pid for version in self.versions for pid in version.pids]

@@ -11,6 +11,8 @@ import contextlib
 import os
 from typing import Any, Literal
 
+import msgspec
+
 from amber.errors import AmberError
 from amber.server.events import Noted
 from amber.server.exchange import Failure
@@ -19,6 +21,7 @@ from amber.server.front.endpoints.bounds import Bounds
 from amber.server.front.endpoints.bulk import Bulk
 from amber.server.front.endpoints.host import Host, Runner
 from amber.server.front.endpoints.lanes import Lane
+from amber.server.front.endpoints.policies import Reading
 from amber.server.front.endpoints.process import LoadError
 from amber.server.front.endpoints.queue import Queue
 from amber.server.front.endpoints.rollback import Recent
@@ -29,8 +32,12 @@ from amber.server.wire.control import Order, Ready, Refused
 
 State = Literal["LOADING", "READY", "UNAVAILABLE", "UNLOADING"]
 _GOOD = ("identical", "equivalent")
-# of a loader: its end says nothing about the artifact, so that it is tried again
-PASSING = ("loader-died", "load-timeout", "replay-unavailable")
+UNUSABLE = ("policy-invalid", "policy-permissions", "policy-unreadable")  # the policy itself
+# of a loader or of the reader's own files: it says nothing about the artifact, so that it is tried again
+PASSING = (
+    "loader-died", "load-timeout", "replay-unavailable", "judge-failed",
+    *UNUSABLE,
+)
 
 
 class Version:
@@ -45,8 +52,11 @@ class Version:
     Attributes:
         state, reason, code: Whether it can be asked; where not, why, in words and as a stable code.
         label: `name/version`, of metrics and logs.
+        asked_of, judged_by: Digests of the policy that was asked last, and of the one that took it last.
         ready: What the loader found; None before.
         tally, recent: Counters of its answers, and those of the last minutes.
+        exact: Whether the policy it was loaded under lets requests share a run only where no bit can change.
+        restarting: Whether a loader that died is being started anew.
         restarts: Loaders that were started anew. `probes`: found by each verdict of a probe.
     """
 
@@ -55,6 +65,8 @@ class Version:
         self.reason = self.code = self.hint = ""
         self.name, self.number = name, model.version or ""
         self.ready: Ready | None = None
+        self.asked_of = self.judged_by = ""
+        self.exact = self.restarting = False
         self.tally, self.recent = Tally(), Recent()
         self.restarts = 0
         self.deaths_before = 0  # workers of loaders that are gone
@@ -62,6 +74,8 @@ class Version:
         self.pss = 0
         self._host, self._model, self._follow = host, model, follow
         self._artifact = -1
+        self._bundles: dict[str, bytes] = {}
+        self._order: Order | None = None  # that it was loaded by
         self._runner: Runner | None = None
         self._queue: Queue | None = None
         self._bulk: Bulk | None = None
@@ -115,6 +129,11 @@ class Version:
         return self._bulk
 
     @property
+    def coming(self) -> bool:
+        """Whether it is on its way to be served, verified under a policy that may have changed since."""
+        return self.state == "LOADING" or self.restarting
+
+    @property
     def routes(self) -> list[Route]:
         """Forms of the model that may be asked: the served one, and the other where its cases replayed as well."""
         if self.ready is None:
@@ -161,15 +180,20 @@ class Version:
     # From file to ready
 
     async def copy(self) -> None:
-        """Take the private copy that is verified and served.
+        """Take the private copy that is verified and served, and the detached bundles that speak of it.
 
         Raises:
-            LoadError: The artifact cannot be read.
+            LoadError: The artifact, or a bundle, cannot be read.
         """
         try:
             self._artifact = await self._host.copied(self._model.path, self._follow)
         except AmberError as error:
             raise LoadError(Refused(code=error.code, message=error.message, hint=error.hint)) from error
+        try:
+            self._bundles = await self._host.bundled(self._model.bundles)
+        except AmberError as error:
+            message = f"{os.path.basename(error.where)}, a detached bundle: {error.message}"
+            raise LoadError(Refused(code=error.code, message=message, hint=error.hint)) from error
 
     async def start(self) -> None:
         """Have the copy verified and built, and its workers forked; READY at the end.
@@ -177,22 +201,32 @@ class Version:
         Raises:
             LoadError: It cannot be served.
         """
-        *others, last = self._orders()
+        policy = await self._host.policy()
+        self.asked_of = policy.digest
+        *others, last = self._orders(policy)
         for order in others:
             with contextlib.suppress(LoadError):
-                return await self._start(order)
-        return await self._start(last)
+                return await self._start(order, policy)
+        try:
+            return await self._start(last, policy)
+        except LoadError as error:
+            self._host.decided(error.refused.decision)  # of several loaders that of the last one is the answer
+            raise
 
-    async def _start(self, order: Order) -> None:
+    async def _start(self, order: Order, policy: Reading) -> None:
         if self._over:
             raise LoadError(Refused(code="model-unavailable", message="it was unloaded before it was ready"))
         runner = self._runner = self._host.start(order, self._artifact)
         runner.on_end = self._ended
         try:
             ready = await runner.load()
+            self._host.decided(ready.decision)
             interface = ready.interface
-            self.ready, self.name, self.number = ready, interface.name, interface.version
-            bounds = Bounds.of(self._host.settings, self._model.sharing)
+            self.ready, self.name, self.number, self._order = ready, interface.name, interface.version, order
+            await self._still(policy)
+            self.exact = policy.exact
+            sharing = "exact" if policy.exact and self._model.sharing != "none" else self._model.sharing
+            bounds = Bounds.of(self._host.settings, sharing)
             queue = Queue(interface, bounds, self._host.loop, self.routes, self._refusals(interface))
             queue.on_probe = self._probed
             await runner.serve(queue)
@@ -204,6 +238,44 @@ class Version:
         self.tally = self._host.watch.tally(self.label)
         self._become("READY")
 
+    async def _still(self, policy: Reading) -> None:
+        """Look whether the policy is the one it was verified under, which takes its time, and judge it by the new one.
+
+        Raises:
+            LoadError: That one refuses it, or cannot be used.
+        """
+        self.judged_by = policy.digest
+        while (now := await self._host.policy()).digest != self.judged_by:
+            refused = await self.judged(now)
+            if refused is not None:
+                raise LoadError(refused)
+
+    # Under a policy that has changed
+
+    async def judged(self, policy: Reading) -> Refused | None:
+        """Have what is served judged anew; return why the policy takes it no more, None where it does.
+
+        Raises:
+            LoadError: It could not be judged.
+        """
+        if self._order is None or self.ready is None or self._artifact < 0:
+            raise LoadError(Refused(code="judge-failed", message=f"{self.name} has not been loaded"))
+        self.asked_of = policy.digest
+        interface = self.ready.interface
+        served = self._order.routes or [interface.route]
+        verdicts = {route: interface.verdicts[route] for route in served if route in interface.verdicts}
+        order = msgspec.structs.replace(self._order, judge=True, verdicts=verdicts, **policy.fields)
+        found = await self._host.judge(order, self._artifact)
+        self._host.decided(found.decision)
+        if found.refused is None:
+            self.judged_by = policy.digest
+        return found.refused
+
+    @property
+    def may_do_with_less(self) -> bool:
+        """Whether it serves more forms than it has to: with fewer the policy may take it."""
+        return self._order is not None and len(self._order.routes) > 1
+
     def refuse(self, refused: Refused) -> None:
         """Be UNAVAILABLE with what a loader, or the server itself, said."""
         self.hint = refused.hint
@@ -211,16 +283,23 @@ class Version:
             self.name, self.number = refused.name, refused.version
         self._become("UNAVAILABLE", refused.message, refused.code)
 
-    async def end(self, reason: str = "", seconds: float | None = None) -> None:
+    def withdraw(self, refused: Refused) -> None:
+        """Be found no more, with what the policy says; `end` then finishes what has begun."""
+        self._over = True
+        self.hint = refused.hint
+        self._become("UNLOADING", refused.message, refused.code)
+
+    async def end(self, reason: str = "", seconds: float | None = None, code: str = "") -> None:
         """Take no more requests, finish what has begun, end the processes, and give the memory back.
 
         Args:
             reason: Why, for whoever asks for it later.
             seconds: To finish; None: as long as a request may take, and a large one as long as it gets on.
+            code: Of the reason.
         """
         self._over = True
         queue = self._queue
-        self._become("UNLOADING", reason)
+        self._become("UNLOADING", reason, code)
         if queue is not None:
             queue.refusal = self.failure()
             until = self._host.settings.request_seconds if seconds is None else seconds
@@ -241,7 +320,7 @@ class Version:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(done.wait(), seconds)
 
-    def _orders(self) -> list[Order]:
+    def _orders(self, policy: Reading) -> list[Order]:
         """Return what to ask of a loader: with the original beside the program first, where that is wished at all."""
         model, settings = self._model, self._host.settings
         routes: list[list[Route]] = [[] if model.route == "auto" else [model.route]]
@@ -256,7 +335,8 @@ class Version:
                 memory=settings.memory,
                 seconds=settings.load_seconds,
                 spawn=settings.spawn,
-                **self._host.policy,
+                bundles=self._bundles,
+                **policy.fields,
             )
             for each in routes
         ]
@@ -273,19 +353,26 @@ class Version:
 
     def _ended(self, reason: str) -> None:
         """Take that the loader is gone: answer everybody, and start another."""
+        if self._over:  # it was finishing what had begun
+            self._fail(self.failure())
+            return
+        self.restarting = True
         wait = self._backoff.wait(self._host.loop.time() - self._began)
         self.hint = ""
         self._become("UNAVAILABLE", f"{reason}; it is started anew", "loader-died")
-        if self._queue is not None:
-            failure = self.failure()
-            failure.retry_after = max(1.0, wait)
-            self._queue.fail(failure)
-        if self._bulk is not None:
-            self._bulk.close(self.failure())
+        failure = self.failure()
+        failure.retry_after = max(1.0, wait)
+        self._fail(failure)
         self._tell(f"{self.label}: {reason}; started anew in {wait:g} s", "loader-died")
         self._host.spawn(self._restart(wait))
 
     async def _restart(self, wait: float) -> None:
+        try:
+            await self._started_anew(wait)
+        finally:
+            self.restarting = False
+
+    async def _started_anew(self, wait: float) -> None:
         await self._stop()
         while True:
             await asyncio.sleep(wait)
@@ -312,11 +399,15 @@ class Version:
         self.hint = "load it again: it is then verified from the beginning"
         self._become("UNAVAILABLE", reason, "verdict-drifted")
         self._tell(f"{self.label}: {reason}", "verdict-drifted")
-        if self._queue is not None:
-            self._queue.fail(self.failure())
-        if self._bulk is not None:
-            self._bulk.close(self.failure())
+        self._fail(self.failure())
         self._host.spawn(self._stop())
+
+    def _fail(self, failure: Failure) -> None:
+        """Answer everybody who waits, or whose request runs."""
+        if self._queue is not None:
+            self._queue.fail(failure)
+        if self._bulk is not None:
+            self._bulk.close(failure)
 
     async def _stop(self) -> None:
         runner, self._runner = self._runner, None
