@@ -45,12 +45,12 @@ class Order(_Frame, frozen=True, kw_only=True):
 
     `artifact`: path of a private copy, where no descriptor can be sent. `name`, `version`: served as; "": as the
     manifest says. `routes`: what may be asked, the served one first; none: the program where there is one, else the
-    original. `policy`: the reader's, as `Policy.to_dict` writes it. `policy_source`: the file
-    it was read from, "" for none. `expect`: the name the manifest must have. `bundles`: detached ones, by the path they
-    were read from. `beside`: this frame is not it, the whole order comes as one more descriptor. `judge`: nothing is to be built or served, only judged
-    whether the policy takes what is served already; `verdicts`: those of the routes that are served.
-    `memory`: bytes of address space on top of what the libraries take; None: no bound. `seconds`: until it must be
-    ready. `spawn`: the loader itself becomes the one worker, since processes are not forked. `front`: process id of
+    original. `policy`: the reader's, as `Policy.to_dict` writes it. `policy_source`: the file it was read from, "" for
+    none. `expect`: the name the manifest must have. `bundles`: detached ones, by the path they were read from.
+    `beside`: this frame is not it, the whole order comes as one more descriptor. `judge`: nothing is to be built or
+    served, only judged whether the policy takes what is served already; `verdicts`: those of the routes that are
+    served. `memory`: bytes of address space on top of what the libraries take; None: no bound. `seconds`: until it must
+    be ready. `spawn`: the loader itself becomes the one worker, since processes are not forked. `front`: process id of
     the front. `modules`: the front's `sys.path`.
     """
 

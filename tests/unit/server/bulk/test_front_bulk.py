@@ -435,6 +435,21 @@ def test_a_version_that_ends_waits_for_its_jobs() -> None:
     play(scene)
 
 
+def test_what_waits_when_the_version_ends_is_begun_and_answered() -> None:
+    async def scene() -> None:
+        world = World()
+        lines = [world.ask()[1] for _ in range(5)]  # one more than run at once
+        ending = asyncio.ensure_future(world.bulk.drained(OVER, 30.0))
+        for number in range(5):
+            await until(lambda count=number: len(world.processes) > count)
+            world.processes[number].say(REFUSED)
+            await answered(lines[number])
+        await ending
+        assert [each.status for each in lines] == [422] * 5
+
+    play(scene)
+
+
 def test_bodies_take_no_more_memory_than_there_is() -> None:
     held = Held(1000)
     request = Request(Line(), "POST", "/", "", {}, "id", 0.0)

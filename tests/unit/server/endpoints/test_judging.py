@@ -403,6 +403,43 @@ def test_models_on_a_disk_that_hangs_are_judged(tmp_path: Path, monkeypatch: pyt
     scene_of(tmp_path, scene, reload=True)
 
 
+def test_an_error_that_nobody_expected_keeps_no_other_model_from_its_judgement(tmp_path: Path) -> None:
+    async def scene(server: Server, reader: Reader) -> None:
+        said: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: said.append(context["exception"]))
+        judge = reader.judge
+
+        async def failing(order: Order, artifact: int) -> Judged:
+            if artifact == server.endpoint.current._artifact:
+                raise RuntimeError("who would have thought")
+            return await judge(order, artifact)
+
+        server.repository._host.judge = failing
+        reader.refusing = {"second n/1"}
+        await reader.change("second")
+        assert (server.current().state, server.refusal("n").code) == ("READY", "policy-refused")
+        assert "judge-failed" in server.noted()
+        assert {type(each) for each in said} == {RuntimeError}
+
+    scene_of(tmp_path, scene, models=two_models(tmp_path))
+
+
+def test_an_error_that_nobody_expected_is_why_a_model_is_not_started_anew(tmp_path: Path) -> None:
+    async def scene(server: Server, reader: Reader) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        runner = server.runner(server.current())
+
+        def failing(order: Order, artifact: int) -> Any:
+            raise RuntimeError("who would have thought")
+
+        server.repository._host.launch = failing
+        runner.on_end("it was killed")
+        await asyncio.sleep(60)
+        assert server.refusal().code == "load-failed"
+
+    scene_of(tmp_path, scene)
+
+
 def test_who_asks_during_a_round_that_fails_is_heard(tmp_path: Path) -> None:
     async def scene(server: Server, reader: Reader) -> None:
         def ask() -> None:

@@ -44,6 +44,7 @@ class Bulk:
         self._number = 0
         self._closed: list[int] = []  # processes whose connection was closed, of which the loader has not heard
         self.closed: Failure | None = None
+        self._given_up = False  # nothing that waits is begun any more
 
     @property
     def depth(self) -> int:
@@ -77,7 +78,7 @@ class Bulk:
 
     def close(self, failure: Failure) -> None:
         """Take no more jobs; those that wait or run get this failure."""
-        self.closed = failure
+        self.closed, self._given_up = failure, True
         while self._queue:
             given = self._queue.popleft()
             given.body.close()
@@ -91,7 +92,7 @@ class Bulk:
 
     def _next(self) -> None:
         """Start what there is a place for."""
-        while self.closed is None and (given := self._chosen()) is not None:
+        while not self._given_up and (given := self._chosen()) is not None:
             self._queue.remove(given)
             self._start(given)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from amber.errors import shown
 from amber.server.events import Loaded, Loading, Noted, Refused
 from amber.server.failures import LOADS
 from amber.server.formats.examples import example
@@ -110,9 +109,7 @@ class Endpoint:
             except LoadError as error:
                 refused = error.refused
             except Exception as error:  # whatever it was, the other models are served
-                self._host.loop.call_exception_handler({"message": "a model could not be loaded", "exception": error})
-                message = f"loading ended with {type(error).__name__}: {shown(error)}"
-                refused = control.Refused(code="load-failed", message=message)
+                refused = self._host.unforeseen(error)
             finally:
                 self.candidate = None
             if refused is not None:
@@ -140,9 +137,12 @@ class Endpoint:
             try:
                 refused = await version.judged(policy)
             except LoadError as error:
-                done, version.judged_by = False, ""  # so that it is tried again
-                message = f"{version.label} is served on, although it could not be judged: {error.refused.message}"
-                self._host.announce(Noted(message=message, code=error.refused.code, name=version.name))
+                self._unjudged(version, error.refused)
+                done = False
+                continue
+            except Exception as error:  # whatever it was, the other models are judged
+                self._unjudged(version, self._host.unforeseen(error, "judging", "judge-failed"))
+                done = False
                 continue
             if refused is not None:
                 self._withdraw(version, refused)
@@ -151,6 +151,12 @@ class Endpoint:
             self._refused_by = policy.digest  # once under each policy, whatever comes of it
             self._host.spawn(self.load())
         return done
+
+    def _unjudged(self, version: Version, why: control.Refused) -> None:
+        """Have it tried again, and say so."""
+        version.judged_by = ""
+        message = f"{version.label} is served on, although it could not be judged: {why.message}"
+        self._host.announce(Noted(message=message, code=why.code, name=version.name))
 
     def _withdraw(self, version: Version, refused: control.Refused) -> None:
         """Take a version out of service, with what the policy says; what has begun is finished."""
@@ -304,7 +310,7 @@ class Endpoint:
         self._refused_by = "" if refused.code in UNUSABLE else new.asked_of or self._refused_by
         await new.end(refused.message, 0.0)
         old = self.current
-        if old.state == "UNAVAILABLE" and not old.restarting:  # nobody will answer: the newest reason is the one to tell
+        if old.state == "UNAVAILABLE" and not old.restarting:  # nobody answers: the newest reason is the one to tell
             new.name, new.number = name, refused.version or new.number
             new.refuse(refused)
             self.current = new

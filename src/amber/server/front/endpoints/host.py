@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from amber.errors import AmberError
+from amber.errors import AmberError, shown
 from amber.server import decisions
 from amber.server.decisions import Decision
 from amber.server.events import Announce, Decided, Noted
@@ -154,6 +154,11 @@ class Host:
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
+
+    def unforeseen(self, error: Exception, what: str = "loading", code: str = "load-failed") -> Refused:
+        """Return what is told of an error that nobody expected; it ends the work on one model, and on no other."""
+        self.loop.call_exception_handler({"message": f"{what} a model failed", "exception": error})
+        return Refused(code=code, message=f"{what} ended with {type(error).__name__}: {shown(error)}")
 
     def forget(self, label: str) -> None:
         """Drop the counters of a version that has ended, unless one of its name and version answers again."""

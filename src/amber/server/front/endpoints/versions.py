@@ -34,10 +34,7 @@ State = Literal["LOADING", "READY", "UNAVAILABLE", "UNLOADING"]
 _GOOD = ("identical", "equivalent")
 UNUSABLE = ("policy-invalid", "policy-permissions", "policy-unreadable")  # the policy itself
 # of a loader or of the reader's own files: it says nothing about the artifact, so that it is tried again
-PASSING = (
-    "loader-died", "load-timeout", "replay-unavailable", "judge-failed",
-    *UNUSABLE,
-)
+PASSING = ("loader-died", "load-timeout", "replay-unavailable", "judge-failed", *UNUSABLE)
 
 
 class Version:
@@ -381,14 +378,16 @@ class Version:
             self.restarts += 1
             try:
                 await self.start()
-            except LoadError as error:
-                self.refuse(error.refused)
-                self._tell(f"{self.label}: {error.refused.message}", error.refused.code)
-                if error.refused.code not in PASSING:
-                    return
-                wait = self._backoff.wait(0.0)
-            else:
                 return
+            except LoadError as error:
+                refused = error.refused
+            except Exception as error:  # whatever it was, it is not served
+                refused = self._host.unforeseen(error)
+            self.refuse(refused)
+            self._tell(f"{self.label}: {refused.message}", refused.code)
+            if refused.code not in PASSING:
+                return
+            wait = self._backoff.wait(0.0)
 
     def _probed(self, lane: Lane, failure: Failure | None) -> None:
         if failure is None:
