@@ -113,7 +113,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     drain_seconds: Annotated[Seconds, Meta(description="seconds to finish what has begun at the end")] = 10.0
     drain_delay: Annotated[Seconds, Meta(description="seconds between `not ready` and closing the listener")] = 0.0
     probe_seconds: Annotated[Seconds, Meta(description="seconds between known-answer probes; 0: none")] = 60.0
-    load_seconds: Annotated[Positive, Meta(description="seconds until a model must be verified and built")] = 120.0
+    load_seconds: Annotated[
+        Positive, Meta(description="seconds until a model must be verified and built, but for what it waits for a busy processor")
+    ] = 120.0
     json_depth: Annotated[int, Meta(ge=1, le=512, description="levels of JSON in a request at most")] = 32
     tensors: Annotated[Count, Meta(description="tensors of a request at most")] = 1024
     gzip_ratio: Annotated[Count, Meta(description="bytes that one byte of a gzip body may become")] = 100

@@ -93,6 +93,9 @@ def test_who_loads_steps_back_and_who_answers_does_not(tmp_path: Path) -> None:
         assert not int(allowed.split()[1], 16) >> CAP_SYS_NICE & 1
         (old,) = children(front)
         assert [niceness(front), *map(niceness, children(old))] == [own, own]
+        # one session, within which priorities count (autogroup); another group, which Ctrl-C does not reach
+        assert os.getsid(old) == os.getsid(front)
+        assert os.getpgid(old) == old
 
         os.replace(newer, path)
         until, seen, loader = time.monotonic() + SECONDS, set(), 0

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -291,6 +292,23 @@ def test_loading_has_an_end(artifact: str, served: Any) -> None:
     assert isinstance(one.first, Refused)
     assert (one.first.code, one.first.verdict) == ("load-timeout", "unchecked")
     assert one.process.wait(SECONDS) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority on Linux alone")
+def test_what_others_keep_the_processor_from_it_does_not_count(artifact: str, served: Any) -> None:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})  # of this thread, and of what it starts
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    let_go = threading.Timer(8.0, busy.kill)  # at nice 19 beside it there is about a fiftieth of the processor
+    let_go.start()
+    try:
+        assert isinstance(served(artifact, seconds=2.0).first, Ready)
+    finally:
+        os.sched_setaffinity(0, before)
+        busy.kill()
+        busy.wait()
+        let_go.cancel()
 
 
 @pytest.mark.parametrize("kind", ["shared", "socket"] if shared.AVAILABLE else ["socket"])

@@ -69,7 +69,9 @@ def _started() -> tuple[subprocess.Popen[bytes], Control]:
             stdout=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
             env=environment,
-            start_new_session=True,
+            # Ctrl-C is not meant for it. No session of its own: where the kernel groups tasks by session (autogroup),
+            # how nice a thread is counts within one alone, and a newcomer would take half of the processor
+            process_group=0,
         )
     except BaseException:
         ours.close()

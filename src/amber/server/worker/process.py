@@ -30,6 +30,15 @@ def step_back() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
+def kept_waiting(thread: int | None) -> float:
+    """Return the seconds in which a thread of ours could have run and others did; 0 where the system does not tell."""
+    try:
+        with open(f"/proc/self/task/{thread}/schedstat", "rb") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
 def close_others(kept: Collection[int]) -> None:
     """Close every descriptor but standard ones and those kept."""
     last = 2

@@ -22,6 +22,8 @@ from amber.server.wire.ends import Kind
 from amber.server.wire.lane import create
 from amber.server.wire.starting import start
 
+# times the seconds of an order: a loader keeps them itself, and does not count what others keep the processor from it
+_PATIENCE = 10
 _STOP_SECONDS = 5.0  # for a loader to end by itself
 _STILLBORN = 5  # workers in a row that died before they were ready: no more are tried
 
@@ -90,9 +92,10 @@ class Process:
             raise LoadError(Refused(code="loader-died", message=message)) from error
         self._loop.add_reader(self._control.fd, self._heard)
         try:
-            ready = await asyncio.wait_for(self._ready, self._order.seconds)
+            most = _PATIENCE * self._order.seconds
+            ready = await asyncio.wait_for(self._ready, most)
         except TimeoutError as error:
-            message = f"the model was not ready within {self._order.seconds:g} seconds"
+            message = f"the model was not ready within {most:g} seconds"
             hint = "raise load_seconds, or serve a smaller model"
             raise LoadError(Refused(code="load-timeout", message=message, hint=hint)) from error
         self._interface = ready.interface
