@@ -114,7 +114,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     drain_delay: Annotated[Seconds, Meta(description="seconds between `not ready` and closing the listener")] = 0.0
     probe_seconds: Annotated[Seconds, Meta(description="seconds between known-answer probes; 0: none")] = 60.0
     load_seconds: Annotated[
-        Positive, Meta(description="seconds until a model must be verified and built, but for what it waits for a busy processor")
+        Positive,
+        Meta(
+            description="seconds until a model must be verified and built, but for what it waits for a busy processor"
+        ),
     ] = 120.0
     json_depth: Annotated[int, Meta(ge=1, le=512, description="levels of JSON in a request at most")] = 32
     tensors: Annotated[Count, Meta(description="tensors of a request at most")] = 1024
