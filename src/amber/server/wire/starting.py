@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import msgspec
 
@@ -43,7 +43,7 @@ def start(order: Order, artifact: int | None = None) -> tuple[subprocess.Popen[b
             fds.append(sealed(io.BytesIO(body), "amber-order"))
             held.callback(os.close, fds[-1])
             filled = Order(artifact=order.artifact, beside=True)
-        process, control = _started()
+        process, control = _started("judge" if order.judge else "load")
         try:
             control.send(filled, fds)
         except Closed:
@@ -55,7 +55,7 @@ def start(order: Order, artifact: int | None = None) -> tuple[subprocess.Popen[b
     return process, control
 
 
-def _started() -> tuple[subprocess.Popen[bytes], Control]:
+def _started(what: Literal["load", "judge"]) -> tuple[subprocess.Popen[bytes], Control]:
     """Return a fresh process, which has no order yet, and the front's end of the connection to it."""
     ours, theirs = socket.socketpair()
     try:
@@ -64,14 +64,14 @@ def _started() -> tuple[subprocess.Popen[bytes], Control]:
         environment["ARROW_DEFAULT_MEMORY_POOL"] = "system"
         # -P: the current folder never comes onto sys.path
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
-            [sys.executable, "-P", "-m", MODULE, str(theirs.fileno())],
+            [sys.executable, "-P", "-m", MODULE, str(theirs.fileno()), what],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
             env=environment,
-            # Ctrl-C is not meant for it. No session of its own: where the kernel groups tasks by session (autogroup),
-            # how nice a thread is counts within one alone, and a newcomer would take half of the processor
-            process_group=0,
+            # Ctrl-C is not meant for it. And where the kernel groups tasks by session (autogroup) a newcomer that stands
+            # back gets a share for all that: a busy neighbour does not keep it waiting for minutes
+            start_new_session=True,
         )
     except BaseException:
         ours.close()

@@ -1,4 +1,7 @@
-"""`python -m amber.server.worker FD`: one loader. Libraries read how many threads they may have once, when loaded."""
+"""`python -m amber.server.worker FD load|judge`: one loader.
+
+Libraries read how many threads they may have once, when loaded.
+"""
 
 import contextlib
 import os
@@ -26,9 +29,10 @@ def _import() -> None:
 
 
 if __name__ == "__main__":
-    _thread = threading.Thread(target=_import)
-    _thread.start()
-    _thread.join()
+    if sys.argv[2] == "load":  # a judgement is short, and whoever revokes a key waits for it
+        _thread = threading.Thread(target=_import)
+        _thread.start()
+        _thread.join()
     from amber.server.worker.loader import main
 
     sys.exit(main(int(sys.argv[1])))

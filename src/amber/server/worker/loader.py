@@ -102,7 +102,8 @@ class Loader:
         )  # fmt: skip
 
     def _loading(self, order: Order, fds: list[int]) -> None:
-        process.step_back()
+        if not order.judge:
+            process.step_back()
         try:
             if order.judge:
                 self._answer = self._judged(order, fds)
