@@ -69,8 +69,8 @@ def _started(what: Literal["load", "judge"]) -> tuple[subprocess.Popen[bytes], C
             stdout=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
             env=environment,
-            # Ctrl-C is not meant for it. And where the kernel groups tasks by session (autogroup) a newcomer that stands
-            # back gets a share for all that: a busy neighbour does not keep it waiting for minutes
+            # Ctrl-C is not meant for it. And where the kernel groups tasks by session (autogroup) a newcomer that
+            # stands back gets a share for all that: a busy neighbour does not keep it waiting for minutes
             start_new_session=True,
         )
     except BaseException:
