@@ -300,15 +300,15 @@ def test_what_others_keep_the_processor_from_it_does_not_count(artifact: str, se
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})  # of this thread, and of what it starts
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    let_go = threading.Timer(8.0, busy.kill)  # at nice 19 beside it there is about a fiftieth of the processor
-    let_go.start()
     try:
+        let_go = threading.Timer(8.0, busy.kill)  # at nice 19 beside it there is about a fiftieth of the processor
+        let_go.start()
         assert isinstance(served(artifact, seconds=2.0).first, Ready)
+        let_go.cancel()
     finally:
-        os.sched_setaffinity(0, before)
         busy.kill()
         busy.wait()
-        let_go.cancel()
+        os.sched_setaffinity(0, before)
 
 
 @pytest.mark.parametrize("kind", ["shared", "socket"] if shared.AVAILABLE else ["socket"])
