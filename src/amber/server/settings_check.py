@@ -46,7 +46,8 @@ def _files(settings: Settings) -> None:
     for key, path in files:
         if path is not None and not os.path.isfile(path):
             code = "policy-unreadable" if key == "policy" else "source-missing"
-            raise SourceError(code, "there is no such file", where=f"{key}: {path}")
+            said = "is no regular file" if os.path.exists(path) else "there is no such file"
+            raise SourceError(code, said, where=f"{key}: {path}")
     if settings.folder is not None and not os.path.isdir(settings.folder):
         raise SourceError("source-missing", "there is no such folder", where=f"folder: {settings.folder}")
     for model in settings.models:

@@ -18,11 +18,10 @@ pytest.importorskip("cryptography")
 
 import amber
 from amber.errors import AmberError
-from tests.e2e.server.served_versions import write_lines
 from tests.e2e.server.small_models import churn
 from tests.e2e.server.under_load import children, replace, serving
-from tests.e2e.server.under_policy import put, signed, text
-from tests.unit.signing import ALICE, BOB
+from tests.e2e.server.under_policy import put, signed, signed_lines, text
+from tests.unit.signing import ALICE
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="processes are found by Linux")
 FIELDS = ["decision", "code", "codes", "id", "name", "version", "signers", "policy", "preset", "verb"]
@@ -30,11 +29,7 @@ FIELDS = ["decision", "code", "codes", "id", "name", "version", "signers", "poli
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Lines of slope 1, signed by Alice, and 2, signed by Bob."""
-    folder = write_lines(tmp_path_factory.mktemp("artifacts"))
-    signed(folder / "1.amber", ALICE)
-    signed(folder / "2.amber", BOB)
-    return folder
+    return signed_lines(tmp_path_factory.mktemp("artifacts"))
 
 
 @pytest.fixture

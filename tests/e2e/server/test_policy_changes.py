@@ -16,11 +16,10 @@ pytest.importorskip("cryptography")
 
 from amber.policy import Policy, places
 from amber.server.front.endpoints.versions import Version
-from tests.e2e.server.served_versions import Server, write_lines
+from tests.e2e.server.served_versions import Server
 from tests.e2e.server.small_models import churn
 from tests.e2e.server.under_load import PREDICT, ROW, Load, children, replace, serving, slope
-from tests.e2e.server.under_policy import code_of, put, signed, text
-from tests.unit.signing import ALICE, BOB
+from tests.e2e.server.under_policy import code_of, put, signed_lines, text
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="several workers need Linux")
 OUT = (503, "policy-refused")
@@ -28,11 +27,7 @@ OUT = (503, "policy-refused")
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Lines of slope 1, signed by Alice, and 2, signed by Bob."""
-    folder = write_lines(tmp_path_factory.mktemp("artifacts"))
-    signed(folder / "1.amber", ALICE)
-    signed(folder / "2.amber", BOB)
-    return folder
+    return signed_lines(tmp_path_factory.mktemp("artifacts"))
 
 
 @pytest.fixture

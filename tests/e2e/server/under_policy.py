@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from amber.trust.keys import PrivateKey
 from amber.vault.sign import sign
+from tests.e2e.server.served_versions import write_lines
 from tests.unit.signing import ALICE, BOB, pem
 
 KEYS = {"alice": ALICE, "bob": BOB}
@@ -21,6 +22,14 @@ def signed(path: Path, key: EllipticCurvePrivateKey, *, detached: bool = False) 
     """Sign an artifact; return what was written: the artifact, or the bundle beside it."""
     sign(path, signing=PrivateKey(key), detached=detached)
     return Path(f"{path}.0001-oms.sigstore.json") if detached else path
+
+
+def signed_lines(folder: Path) -> Path:
+    """Write lines of slope 1, signed by Alice, and 2, signed by Bob."""
+    write_lines(folder)
+    signed(folder / "1.amber", ALICE)
+    signed(folder / "2.amber", BOB)
+    return folder
 
 
 def text(wanted: Sequence[str] = ("alice",), names: str = "line", top: str = "", more: str = "", **signers: str) -> str:

@@ -161,6 +161,12 @@ def test_options_are_spelled_as_on_the_command_line() -> None:
     assert (option_of("allowed_hosts"), option_of("grpc_port")) == ("--allowed-host", "--grpc-port")
 
 
+def test_a_folder_in_place_of_a_policy_is_there_and_no_file(model: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is no regular file") as error:
+        Settings.from_sources({"models": (model,), "policy": str(tmp_path)})
+    assert error.value.code == "policy-unreadable"
+
+
 def test_a_policy_that_is_not_valid_is_told_at_once(model: str, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('sharing = "always"\n')

@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import msgspec
 
@@ -43,7 +43,7 @@ def start(order: Order, artifact: int | None = None) -> tuple[subprocess.Popen[b
             fds.append(sealed(io.BytesIO(body), "amber-order"))
             held.callback(os.close, fds[-1])
             filled = Order(artifact=order.artifact, beside=True)
-        process, control = _started("judge" if order.judge else "load")
+        process, control = _started()
         try:
             control.send(filled, fds)
         except Closed:
@@ -55,7 +55,7 @@ def start(order: Order, artifact: int | None = None) -> tuple[subprocess.Popen[b
     return process, control
 
 
-def _started(what: Literal["load", "judge"]) -> tuple[subprocess.Popen[bytes], Control]:
+def _started() -> tuple[subprocess.Popen[bytes], Control]:
     """Return a fresh process, which has no order yet, and the front's end of the connection to it."""
     ours, theirs = socket.socketpair()
     try:
@@ -64,7 +64,7 @@ def _started(what: Literal["load", "judge"]) -> tuple[subprocess.Popen[bytes], C
         environment["ARROW_DEFAULT_MEMORY_POOL"] = "system"
         # -P: the current folder never comes onto sys.path
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
-            [sys.executable, "-P", "-m", MODULE, str(theirs.fileno()), what],
+            [sys.executable, "-P", "-m", MODULE, str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),

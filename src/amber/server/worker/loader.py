@@ -102,7 +102,7 @@ class Loader:
         )  # fmt: skip
 
     def _loading(self, order: Order, fds: list[int]) -> None:
-        if not order.judge:
+        if not order.judge:  # a judgement is short, and whoever revokes a key waits for it
             process.step_back()
         try:
             if order.judge:

@@ -82,7 +82,7 @@ def test_an_order_of_any_size_waits_for_nobody_and_comes_whole(monkeypatch: pyte
     ours, theirs = socket.socketpair()
     ours.settimeout(5.0)  # where nobody reads: start would fail then
     with subprocess.Popen([sys.executable, "-c", ""]) as process, open(os.devnull, "rb") as artifact:
-        monkeypatch.setattr(starting, "_started", lambda what: (process, front_end(ours)))
+        monkeypatch.setattr(starting, "_started", lambda: (process, front_end(ours)))
         order = Order(name="a", policy={"roots": "r" * 1_000_000}, bundles={"a.json": bytes(300_000), "b.json": b"{}"})
         _, mine = starting.start(order, artifact.fileno())
         other = loader_end(theirs)

@@ -83,6 +83,17 @@ def scene_of(tmp_path: Path, scene: Callable[[Server, Reader], Awaitable[None]],
     simulated(whole)
 
 
+def come_up_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have workers take 20 seconds until they are there."""
+    serve = SimulatedRunner.serve
+
+    async def slowly(runner: SimulatedRunner, queue: Queue) -> None:
+        await asyncio.sleep(20)
+        await serve(runner, queue)
+
+    monkeypatch.setattr(SimulatedRunner, "serve", slowly)
+
+
 def test_what_has_begun_is_answered_and_nothing_more_is_taken(tmp_path: Path) -> None:
     async def scene(server: Server, reader: Reader) -> None:
         version, outcomes = server.current(), []
@@ -169,14 +180,8 @@ def test_a_version_is_judged_by_the_policy_at_its_end_not_at_its_beginning(tmp_p
 def test_a_version_whose_workers_came_up_during_a_round_is_judged_in_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve = SimulatedRunner.serve
-
-    async def slowly(runner: SimulatedRunner, queue: Queue) -> None:
-        await asyncio.sleep(20)
-        await serve(runner, queue)
-
     async def scene(server: Server, reader: Reader) -> None:
-        monkeypatch.setattr(SimulatedRunner, "serve", slowly)
+        come_up_slowly(monkeypatch)
         server.write("v2")
         loading = asyncio.ensure_future(server.repository.load("m"))
         await asyncio.sleep(5)
@@ -287,14 +292,8 @@ def test_time_takes_both_versions_although_the_policy_is_the_same(tmp_path: Path
 def test_a_version_that_is_started_anew_during_a_round_is_judged_in_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve = SimulatedRunner.serve
-
-    async def slowly(runner: SimulatedRunner, queue: Queue) -> None:
-        await asyncio.sleep(20)
-        await serve(runner, queue)
-
     async def scene(server: Server, reader: Reader) -> None:
-        monkeypatch.setattr(SimulatedRunner, "serve", slowly)
+        come_up_slowly(monkeypatch)
         server.runner(server.current()).on_end("it was killed")
         await asyncio.sleep(10)
         assert server.refusal().code == "loader-died"
